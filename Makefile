@@ -14,7 +14,8 @@ VERSION   := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 MAJOR     := $(word 1,$(subst ., ,$(VERSION)))
 MINOR     := $(word 2,$(subst ., ,$(VERSION)))
 SOVERSION := 0
-BUILT     := target/release/libparmap.so target/release/libparmap.a
+BUILT_IN  := target/release
+BUILT      = $(BUILT_IN)/libparmap.so $(BUILT_IN)/libparmap.a
 
 .PHONY: build help setup demo check bench install uninstall clean
 .DEFAULT_GOAL := build
@@ -56,8 +57,8 @@ TO_INCLUDE = $(DESTDIR)$(INCLUDEDIR)
 install: $(if $(filter-out $(wildcard $(BUILT)),$(BUILT)),build) ## install below PREFIX (LIBDIR, INCLUDEDIR, DESTDIR)
 	install -d $(TO_INCLUDE) $(TO_LIB)/pkgconfig $(TO_LIB)/cmake/parmap
 	install -m 644 include/parmap.h $(TO_INCLUDE)/parmap.h
-	install -m 644 target/release/libparmap.a $(TO_LIB)/libparmap.a
-	install -m 755 target/release/libparmap.so $(TO_LIB)/libparmap.so.$(VERSION)
+	install -m 644 $(BUILT_IN)/libparmap.a $(TO_LIB)/libparmap.a
+	install -m 755 $(BUILT_IN)/libparmap.so $(TO_LIB)/libparmap.so.$(VERSION)
 	ln -sf libparmap.so.$(VERSION) $(TO_LIB)/libparmap.so.$(SOVERSION)
 	ln -sf libparmap.so.$(SOVERSION) $(TO_LIB)/libparmap.so
 	$(FILL) $(FILL_MOVABLE) packaging/parmap.pc.in > $(TO_LIB)/pkgconfig/parmap.pc
