@@ -14,9 +14,7 @@ pub fn allowed() -> Result<usize> {
     loop {
         match mask(bits) {
             Ok(mask) => return Ok(mask.iter().map(|word| word.count_ones() as usize).sum()),
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) && bits < LAST_MASK_BITS => {
-                bits *= 2
-            }
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) && bits < LAST_MASK_BITS => bits *= 2,
             Err(error) => return Err(error),
         }
     }
@@ -26,13 +24,8 @@ fn mask(bits: usize) -> Result<Vec<c_ulong>> {
     let mut mask = vec![0; bits / c_ulong::BITS as usize];
     // SAFETY: `mask` is writable for the length passed and has the type that the kernel's interface is defined in;
     // thread 0 is the calling thread.
-    let failed =
-        unsafe { libc::sched_getaffinity(0, size_of_val(&mask[..]), mask.as_mut_ptr().cast()) };
-    if failed == 0 {
-        Ok(mask)
-    } else {
-        Err(Error::last_os_error())
-    }
+    let failed = unsafe { libc::sched_getaffinity(0, size_of_val(&mask[..]), mask.as_mut_ptr().cast()) };
+    if failed == 0 { Ok(mask) } else { Err(Error::last_os_error()) }
 }
 
 #[cfg(test)]
@@ -43,16 +36,12 @@ mod tests {
     fn a_thread_pinned_to_one_cpu_counts_one() {
         let counted = std::thread::spawn(|| {
             let mut one = mask(FIRST_MASK_BITS).expect("the mask of this thread");
-            let word = one
-                .iter()
-                .position(|word| *word != 0)
-                .expect("a CPU that this thread runs on");
+            let word = one.iter().position(|word| *word != 0).expect("a CPU that this thread runs on");
             let lowest = one[word] & one[word].wrapping_neg();
             one.fill(0);
             one[word] = lowest;
             // SAFETY: `one` is readable for the length passed; only this thread, which ends soon, is bound by it.
-            let failed =
-                unsafe { libc::sched_setaffinity(0, size_of_val(&one[..]), one.as_ptr().cast()) };
+            let failed = unsafe { libc::sched_setaffinity(0, size_of_val(&one[..]), one.as_ptr().cast()) };
             assert_eq!(failed, 0, "sched_setaffinity: {}", Error::last_os_error());
             (allowed().expect("the count"), crate::cpus::available())
         });

@@ -55,10 +55,7 @@ fn smallest_quota(root: &Path, mount: &Mount, group: &Path) -> Option<usize> {
 fn below(mounted: &Path, group: &Path) -> Option<PathBuf> {
     let is_up = |step: &Component| *step == Component::ParentDir;
     if let Ok(way) = group.strip_prefix(mounted) {
-        return way
-            .components()
-            .all(|step| !is_up(&step))
-            .then(|| way.to_path_buf());
+        return way.components().all(|step| !is_up(&step)).then(|| way.to_path_buf());
     }
     let ups = |path: &Path| path.components().skip(1).take_while(is_up).count();
     let only_ups = mounted.components().skip(1).all(|step| is_up(&step));
@@ -74,13 +71,7 @@ fn quota_v2(folder: &Path) -> Option<usize> {
 
 /// Version 1 has the two numbers in files of their own; a quota of -1 is none.
 fn quota_v1(folder: &Path) -> Option<usize> {
-    let number = |name| {
-        fs::read_to_string(folder.join(name))
-            .ok()?
-            .trim()
-            .parse()
-            .ok()
-    };
+    let number = |name| fs::read_to_string(folder.join(name)).ok()?.trim().parse().ok();
     cpus(number("cpu.cfs_quota_us")?, number("cpu.cfs_period_us")?)
 }
 
@@ -104,11 +95,7 @@ mod tests {
     impl Machine {
         fn new(groups: &str, mounts: &str) -> Machine {
             static MADE: AtomicUsize = AtomicUsize::new(0);
-            let name = format!(
-                "parmap-cgroup-{}-{}",
-                std::process::id(),
-                MADE.fetch_add(1, Ordering::Relaxed)
-            );
+            let name = format!("parmap-cgroup-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
             Machine(std::env::temp_dir().join(name))
                 .with("proc/self/cgroup", groups)
                 .with("proc/self/mountinfo", mounts)
@@ -116,15 +103,13 @@ mod tests {
 
         fn with(self, file: &str, text: impl AsRef<[u8]>) -> Machine {
             let file = self.0.join(file);
-            fs::create_dir_all(file.parent().expect("a file in a folder"))
-                .expect("a folder of the made-up machine");
+            fs::create_dir_all(file.parent().expect("a file in a folder")).expect("a folder of the made-up machine");
             fs::write(file, text).expect("a file of the made-up machine");
             self
         }
 
         fn v1(self, folder: &str, quota: &str, period: &str) -> Machine {
-            self.with(&format!("{folder}/cpu.cfs_quota_us"), quota)
-                .with(&format!("{folder}/cpu.cfs_period_us"), period)
+            self.with(&format!("{folder}/cpu.cfs_quota_us"), quota).with(&format!("{folder}/cpu.cfs_period_us"), period)
         }
 
         fn quota(&self) -> Option<usize> {
@@ -140,13 +125,10 @@ mod tests {
     }
 
     const V2: &str = "31 23 0:28 / /sys/fs/cgroup rw shared:9 - cgroup2 cgroup2 rw\n";
-    const V1: &str =
-        "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw shared:10 - cgroup cgroup rw,cpu,cpuacct\n";
+    const V1: &str = "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw shared:10 - cgroup cgroup rw,cpu,cpuacct\n";
 
     fn flat_v2(cpu_max: &str) -> Option<usize> {
-        Machine::new("0::/job\n", V2)
-            .with("sys/fs/cgroup/job/cpu.max", cpu_max)
-            .quota()
+        Machine::new("0::/job\n", V2).with("sys/fs/cgroup/job/cpu.max", cpu_max).quota()
     }
 
     #[test]
@@ -190,8 +172,7 @@ mod tests {
 
     #[test]
     fn a_parent_binds_though_our_own_group_is_gone() {
-        let machine = Machine::new("0::/pod/job (deleted)\n", V2)
-            .with("sys/fs/cgroup/pod/cpu.max", "200000 100000\n");
+        let machine = Machine::new("0::/pod/job (deleted)\n", V2).with("sys/fs/cgroup/pod/cpu.max", "200000 100000\n");
         assert_eq!(machine.quota(), Some(2));
     }
 
@@ -201,21 +182,13 @@ mod tests {
         let machine = Machine::new(groups, V1)
             .v1("sys/fs/cgroup/cpu,cpuacct", "-1\n", "100000\n")
             .v1("sys/fs/cgroup/cpu,cpuacct/docker", "600000\n", "100000\n")
-            .v1(
-                "sys/fs/cgroup/cpu,cpuacct/docker/7f",
-                "250000\n",
-                "100000\n",
-            );
+            .v1("sys/fs/cgroup/cpu,cpuacct/docker/7f", "250000\n", "100000\n");
         assert_eq!(machine.quota(), Some(3));
     }
 
     #[test]
     fn minus_one_is_no_limit_in_version_1() {
-        let machine = Machine::new("4:cpu,cpuacct:/\n", V1).v1(
-            "sys/fs/cgroup/cpu,cpuacct",
-            "-1\n",
-            "100000\n",
-        );
+        let machine = Machine::new("4:cpu,cpuacct:/\n", V1).v1("sys/fs/cgroup/cpu,cpuacct", "-1\n", "100000\n");
         assert_eq!(machine.quota(), None);
     }
 
@@ -258,16 +231,10 @@ mod tests {
 
     #[test]
     fn a_mount_that_does_not_show_our_group_says_nothing_of_us() {
-        for (group, mounted) in [
-            ("/../other", "/"),
-            ("/a/b", "/x"),
-            ("/a", "/a/b"),
-            ("/", "/../x"),
-            ("/ab", "/a"),
-        ] {
+        for (group, mounted) in [("/../other", "/"), ("/a/b", "/x"), ("/a", "/a/b"), ("/", "/../x"), ("/ab", "/a")] {
             let mounts = format!("31 23 0:28 {mounted} /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
-            let machine = Machine::new(&format!("0::{group}\n"), &mounts)
-                .with("sys/fs/cgroup/cpu.max", "100000 100000\n");
+            let machine =
+                Machine::new(&format!("0::{group}\n"), &mounts).with("sys/fs/cgroup/cpu.max", "100000 100000\n");
             assert_eq!(machine.quota(), None, "group {group}, mount of {mounted}");
         }
     }
@@ -275,20 +242,15 @@ mod tests {
     #[test]
     fn a_mount_point_with_a_blank_in_its_name_is_found() {
         let mounts = "31 23 0:28 / /my\\040groups rw - cgroup2 cgroup2 rw\n";
-        let machine =
-            Machine::new("0::/job\n", mounts).with("my groups/job/cpu.max", "200000 100000\n");
+        let machine = Machine::new("0::/job\n", mounts).with("my groups/job/cpu.max", "200000 100000\n");
         assert_eq!(machine.quota(), Some(2));
     }
 
     #[test]
     fn a_group_may_have_colons_and_bytes_that_are_no_text_in_its_name() {
         let name = b"a:b\xff";
-        let machine =
-            Machine::new("", V2).with("proc/self/cgroup", [b"0::/", &name[..], b"\n"].concat());
-        let folder = machine
-            .0
-            .join("sys/fs/cgroup")
-            .join(OsStr::from_bytes(name));
+        let machine = Machine::new("", V2).with("proc/self/cgroup", [b"0::/", &name[..], b"\n"].concat());
+        let folder = machine.0.join("sys/fs/cgroup").join(OsStr::from_bytes(name));
         fs::create_dir_all(&folder).expect("the group");
         fs::write(folder.join("cpu.max"), "200000 100000\n").expect("its quota");
         assert_eq!(machine.quota(), Some(2));
@@ -296,22 +258,10 @@ mod tests {
 
     #[test]
     fn a_malformed_quota_limits_nothing() {
-        for text in [
-            "",
-            "\n",
-            "max",
-            "50000",
-            "-5 100000",
-            "50000 0",
-            "0 100000",
-            "many few",
-            "\u{0}",
-            "5 5 5",
-        ] {
+        for text in ["", "\n", "max", "50000", "-5 100000", "50000 0", "0 100000", "many few", "\u{0}", "5 5 5"] {
             assert_eq!(flat_v2(text), None, "{text:?}");
         }
-        let machine = Machine::new("4:cpu:/\n", V1)
-            .with("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "50000\n");
+        let machine = Machine::new("4:cpu:/\n", V1).with("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "50000\n");
         assert_eq!(machine.quota(), None, "a quota without its period");
     }
 
@@ -319,17 +269,8 @@ mod tests {
     fn missing_or_broken_proc_files_limit_nothing() {
         let nothing = std::env::temp_dir().join("parmap-no-such-machine");
         assert_eq!(quota(&nothing), None);
-        for (groups, mounts) in [
-            ("", ""),
-            ("0:", V2),
-            ("0::/job\n", "cgroup2"),
-            ("4:memory:/job\n", V1),
-        ] {
-            assert_eq!(
-                Machine::new(groups, mounts).quota(),
-                None,
-                "{groups:?} {mounts:?}"
-            );
+        for (groups, mounts) in [("", ""), ("0:", V2), ("0::/job\n", "cgroup2"), ("4:memory:/job\n", V1)] {
+            assert_eq!(Machine::new(groups, mounts).quota(), None, "{groups:?} {mounts:?}");
         }
     }
 }

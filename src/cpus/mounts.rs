@@ -34,11 +34,7 @@ pub fn parse(line: &[u8]) -> Option<Mount> {
         b"cgroup" if has_cpu(fields.get(dash + 3)?) => Version::V1,
         _ => return None,
     };
-    Some(Mount {
-        version,
-        root: unescape(fields[3]),
-        point: unescape(fields[4]),
-    })
+    Some(Mount { version, root: unescape(fields[3]), point: unescape(fields[4]) })
 }
 
 /// Whether a list such as `rw,cpu,cpuacct` names the controller with the quota.
@@ -51,14 +47,7 @@ fn unescape(field: &[u8]) -> PathBuf {
     let mut path = Vec::with_capacity(field.len());
     let mut rest = field;
     while let [first, after @ ..] = rest {
-        if let [
-            b'\\',
-            a @ b'0'..=b'3',
-            b @ b'0'..=b'7',
-            c @ b'0'..=b'7',
-            after @ ..,
-        ] = rest
-        {
+        if let [b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..] = rest {
             path.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
             rest = after;
         } else {
@@ -74,11 +63,7 @@ mod tests {
     use super::*;
 
     fn mount(version: Version, root: &str, point: &str) -> Option<Mount> {
-        Some(Mount {
-            version,
-            root: root.into(),
-            point: point.into(),
-        })
+        Some(Mount { version, root: root.into(), point: point.into() })
     }
 
     #[test]
@@ -89,36 +74,20 @@ mod tests {
 
     #[test]
     fn a_version_1_mount_counts_only_with_the_cpu_controller() {
-        let both =
-            b"32 31 0:29 /docker/7f /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct";
-        assert_eq!(
-            parse(both),
-            mount(Version::V1, "/docker/7f", "/sys/fs/cgroup/cpu,cpuacct")
-        );
-        assert_eq!(
-            parse(b"33 31 0:30 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset"),
-            None
-        );
-        assert_eq!(
-            parse(b"34 31 0:31 / /sys/fs/cgroup/cpuacct rw - cgroup cgroup rw,cpuacct"),
-            None
-        );
+        let both = b"32 31 0:29 /docker/7f /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct";
+        assert_eq!(parse(both), mount(Version::V1, "/docker/7f", "/sys/fs/cgroup/cpu,cpuacct"));
+        assert_eq!(parse(b"33 31 0:30 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset"), None);
+        assert_eq!(parse(b"34 31 0:31 / /sys/fs/cgroup/cpuacct rw - cgroup cgroup rw,cpuacct"), None);
     }
 
     #[test]
     fn optional_fields_may_be_missing() {
-        assert_eq!(
-            parse(b"41 31 0:38 / /c rw - cgroup2 none rw"),
-            mount(Version::V2, "/", "/c")
-        );
+        assert_eq!(parse(b"41 31 0:38 / /c rw - cgroup2 none rw"), mount(Version::V2, "/", "/c"));
     }
 
     #[test]
     fn a_dash_as_a_mount_point_is_not_taken_for_the_separator() {
-        assert_eq!(
-            parse(b"41 31 0:38 / - rw - cgroup2 none rw"),
-            mount(Version::V2, "/", "-")
-        );
+        assert_eq!(parse(b"41 31 0:38 / - rw - cgroup2 none rw"), mount(Version::V2, "/", "-"));
     }
 
     #[test]
@@ -139,10 +108,7 @@ mod tests {
 
     #[test]
     fn octal_escapes_are_undone_and_anything_else_after_a_backslash_stays() {
-        assert_eq!(
-            unescape(br"/with\040blank\011tab\134slash"),
-            PathBuf::from("/with blank\ttab\\slash")
-        );
+        assert_eq!(unescape(br"/with\040blank\011tab\134slash"), PathBuf::from("/with blank\ttab\\slash"));
         assert_eq!(unescape(br"/\04"), PathBuf::from(r"/\04"));
         assert_eq!(unescape(br"/\777\08x"), PathBuf::from(r"/\777\08x"));
         assert_eq!(unescape(br"/\"), PathBuf::from(r"/\"));
