@@ -23,18 +23,26 @@ static int square(const void *item, void *result, void *ctx)
     return 0;
 }
 
-/* Calls the library, and makes sure that two threads work for it. */
-static void use(void)
+static void square_all(void)
 {
-    int in[MANY], out[MANY], begun = 0;
+    int in[MANY], out[MANY];
     par_options options = PAR_OPTIONS_INIT;
     options.workers = 3;
     for (int i = 0; i < MANY; i++)
         in[i] = i;
-    CHECK_EQUAL(par_map(wait_for_both, &begun, in, sizeof in[0], NULL, 0, 2, &options), PAR_OK);
     CHECK_EQUAL(par_map(square, NULL, in, sizeof in[0], out, sizeof out[0], MANY, &options), PAR_OK);
     for (int i = 0; i < MANY; i++)
         CHECK_EQUAL(out[i], i * i);
+}
+
+/* Calls the library, and makes sure that two threads work for it. */
+static void use(void)
+{
+    int in[2] = {0, 1}, begun = 0;
+    par_options options = PAR_OPTIONS_INIT;
+    options.workers = 2;
+    CHECK_EQUAL(par_map(wait_for_both, &begun, in, sizeof in[0], NULL, 0, 2, &options), PAR_OK);
+    square_all();
 }
 
 static void *use_on_a_thread(void *ctx)
@@ -125,7 +133,7 @@ static int fork_inside(const void *item, void *result, void *ctx)
     ADD(*(int *)ctx, 1);
     CHECK(reaches(ctx, 2));
     in_a_child(use_and_have_a_child);
-    use();
+    square_all();
     return 0;
 }
 
