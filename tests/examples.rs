@@ -105,7 +105,9 @@ fn mandelbrot_writes_where_it_is_told_or_says_why_not() {
 /// Files of the lengths at which SHA-256 takes another turn, in folders, beside what is no regular file.
 fn make_files(root: &Path) {
     fs::create_dir_all(root.join("deeper/and deeper")).unwrap();
-    for (number, len) in [0, 1, 55, 56, 57, 63, 64, 65, 119, 120, 128, 16383, 16384, 16385, 1_000_000].into_iter().enumerate() {
+    for (number, len) in
+        [0, 1, 55, 56, 57, 63, 64, 65, 119, 120, 128, 16383, 16384, 16385, 1_000_000].into_iter().enumerate()
+    {
         let folder = ["", "deeper", "deeper/and deeper"][number % 3];
         let contents: Vec<u8> = (0..len).map(|i| (i * 31 + i / 251 + number) as u8).collect();
         fs::write(root.join(folder).join(format!("file of {len} bytes")), contents).unwrap();
