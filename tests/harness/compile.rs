@@ -42,7 +42,8 @@ impl Program {
 
     /// A program of `tests/c`, with the main function that keeps one promise.
     pub fn of_promises(name: &str) -> Program {
-        let mut program = Program::new(&format!("tests/c/{name}.c"), Link::Shared);
+        let link = if name == "opened" { Link::Opened } else { Link::Shared };
+        let mut program = Program::new(&format!("tests/c/{name}.c"), link);
         program.sources.push("tests/c/promise.c".into());
         program
     }
@@ -103,6 +104,12 @@ pub fn compiler(name: Option<&str>) -> Command {
         build.compiler(name);
     }
     build.get_compiler().to_command()
+}
+
+/// Whether a program of this name can be run.
+pub fn has_program(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
 }
 
 /// A path from the crate's root.

@@ -16,7 +16,7 @@ mod skips;
 mod promises;
 mod run;
 
-pub use compile::{Link, Program, compile, compiler, library, scratch, source};
+pub use compile::{Link, Program, STATIC_NEEDS, compile, compiler, has_program, library, scratch, source};
 pub use promises::{assert_same_promises, keep};
 pub use run::{Finished, Running, run, start};
 pub use skips::record_skip;

@@ -65,7 +65,12 @@ impl Running {
     pub fn wait_for_error_text(&mut self, text: &str) {
         let start = Instant::now();
         while !self.err.so_far().contains(text) {
-            assert!(!self.has_ended() && start.elapsed() < LIMIT, "{}: no {text:?} in {:?}", self.shown, self.err.so_far());
+            assert!(
+                !self.has_ended() && start.elapsed() < LIMIT,
+                "{}: no {text:?} in {:?}",
+                self.shown,
+                self.err.so_far()
+            );
             thread::sleep(Duration::from_millis(2));
         }
     }
