@@ -327,6 +327,7 @@ mod loom_tests {
                 move || {
                     while !help(&board) {
                         board.sleep();
+                        thread::yield_now(); // a hint that comes before its loop: look again
                     }
                 }
             });
