@@ -110,7 +110,7 @@ static int elements_fit(const struct array *array, const struct function_form *f
                      array->name, format_of(array), array->view.itemsize, form->spelling);
         return -1;
     }
-    if ((uintptr_t)array->view.buf % (uintptr_t)array->view.itemsize != 0) {
+    if (array->view.len > 0 && (uintptr_t)array->view.buf % (uintptr_t)array->view.itemsize != 0) {
         PyErr_Format(PyExc_BufferError,
                      "map_buffer: the memory of %s is not aligned for elements of %zd bytes: pass a copy", array->name,
                      array->view.itemsize);

@@ -141,8 +141,13 @@ static int read_signature(const char *text, struct signature *signature)
             return 0;
         signature->n_arguments++;
     } while (*text == ',');
-    /* What follows, such as Cython's noexcept, does not change how the function is called. */
-    return *text == ')';
+    if (*text != ')')
+        return 0;
+    /* Words behind it, such as Cython's noexcept, do not change how the function is called. */
+    do
+        text++;
+    while (isalnum((unsigned char)*text) || *text == '_' || *text == ' ');
+    return *text == '\0';
 }
 
 const struct function_form *form_of_text(const char *text, const char *whose)
