@@ -1,22 +1,8 @@
-//! The environment variables that the library reads, each once.
-
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+//! The environment variables that the library reads. Whoever asks keeps the answer: each is read once.
 
 /// `PAR_NUM_WORKERS`: how many workers a call has that does not say. Err is a sentence about a value that is none.
 pub fn workers() -> Result<Option<usize>, String> {
-    // A lock or a OnceLock here could be held by another thread at the moment of a fork, for ever in the child.
-    static READ: AtomicUsize = AtomicUsize::new(NOT_YET);
-    const NOT_YET: usize = 0;
-    const UNSET: usize = usize::MAX;
-    match READ.load(Relaxed) {
-        NOT_YET => {
-            let workers = parse(std::env::var_os("PAR_NUM_WORKERS"))?;
-            READ.store(workers.unwrap_or(UNSET), Relaxed);
-            Ok(workers)
-        }
-        UNSET => Ok(None),
-        workers => Ok(Some(workers)),
-    }
+    parse(std::env::var_os("PAR_NUM_WORKERS"))
 }
 
 fn parse(value: Option<std::ffi::OsString>) -> Result<Option<usize>, String> {

@@ -2,20 +2,30 @@
 //!
 //! A call's units are a line that its workers take hand-outs from the front of, each hand-out by one atomic step, so that
 //! every unit is taken exactly once whatever the workers do. How many units a hand-out has is each worker's own `Pace`:
-//! it starts with one unit, since nothing is known of what a unit costs, and follows the measured time towards
-//! `TARGET_TICKS` of work a hand-out. A hand-out is never more than a fair share of what is left, so that a worker that
-//! comes last finds something, and expensive units at the end are handed out one by one.
+//! it starts with one unit, since nothing is known of what a unit costs now, and follows the measured time.
+//!
+//! A hand-out is a fair share of what is left (so that a worker that comes late finds something, and expensive units at the
+//! end are handed out one by one), but never more than `MOST` of work, nor less than `LEAST`. This is guided
+//! self-scheduling (Polychronopoulos and Kuck, 1987) bounded by time on both sides: guided hand-outs alone begin with the
+//! largest, which stalls the end when the expensive units come first, and end with many that cost more than they bring.
 //!
 //! Nothing here knows of threads or clocks: the time is passed in. The whole of it is model-checked with loom.
-//!
-//! The rule is guided self-scheduling (Polychronopoulos and Kuck, 1987) capped by time: guided hand-outs alone start with
-//! the largest, which stalls the end when the expensive units come first.
 
 use crate::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::ops::Range;
 
-/// How much work a hand-out should be: long against the cost of taking one, short against the patience of whoever waits.
-pub const TARGET_TICKS: u64 = 10_000;
+/// Time, in picoseconds: a unit may take less than a nanosecond.
+pub type Picos = u64;
+
+pub const NANO: Picos = 1_000;
+pub const MICRO: Picos = 1_000 * NANO;
+
+/// A hand-out is at most so much work: long against the cost of taking one and against a page or two of memory, short
+/// against the patience of whoever waits for the last one.
+const MOST: Picos = 50 * MICRO;
+
+/// A hand-out is at least so much work, as far as known: taking one that another worker has just taken from costs a tenth.
+const LEAST: Picos = MICRO;
 
 /// A hand-out may be so many times as large as the one before it: one cheap unit says little of the next.
 const GROWTH: usize = 8;
@@ -34,11 +44,11 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// `grain` is the fewest units taken at once, and at least 1; so is `workers`.
-    pub fn new(units: usize, grain: usize, workers: usize) -> Schedule {
+    /// Hands out `units`. `grain` is the fewest units taken at once, and at least 1; so is `workers`.
+    pub fn new(units: Range<usize>, grain: usize, workers: usize) -> Schedule {
         // One worker alone has nobody to leave anything to.
         let shares = if workers == 1 { 1 } else { workers.saturating_mul(HAND_OUTS_LEFT) };
-        Schedule { next: AtomicUsize::new(0), units, grain, shares }
+        Schedule { next: AtomicUsize::new(units.start), units: units.end, grain, shares }
     }
 
     /// Takes the next hand-out; None when nothing is left.
@@ -50,7 +60,7 @@ impl Schedule {
             if left == 0 {
                 return None;
             }
-            let end = begin + self.size(pace, left);
+            let end = begin + pace.size(left / self.shares).max(self.grain).min(left);
             match self.next.compare_exchange_weak(begin, end, Relaxed, Relaxed) {
                 Ok(_) => return Some(begin..end),
                 Err(now) => begin = now,
@@ -62,35 +72,44 @@ impl Schedule {
     pub fn left(&self) -> usize {
         self.units - self.next.load(Relaxed)
     }
-
-    fn size(&self, pace: &Pace, left: usize) -> usize {
-        let fair = (left / self.shares).max(1);
-        pace.units.min(fair).max(self.grain).min(left)
-    }
 }
 
 /// How many units a worker takes at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    units: usize,
+    /// What a unit took in the last hand-out; before the first, what is expected.
+    cost: Option<Picos>,
+    /// Units of `LEAST` and `MOST` of work.
+    least: usize,
+    most: usize,
 }
 
 impl Pace {
-    pub fn new() -> Pace {
-        Pace { units: 1 }
+    /// Begins with one unit. If that bears out what is `expected` of a unit, the next hand-out is of full size.
+    pub fn new(expected: Option<Picos>) -> Pace {
+        Pace { cost: expected, least: 1, most: 1 }
+    }
+
+    /// How many units to take when `fair` is a fair share of what is left; at least 1.
+    pub fn size(&self, fair: usize) -> usize {
+        fair.max(self.least).min(self.most)
+    }
+
+    /// Learns from a hand-out of `units` that took `time`, and answers what one took.
+    pub fn learn(&mut self, units: usize, time: Picos) -> Picos {
+        let cost = (time / units as u64).max(1);
+        let borne_out = self.cost.is_some_and(|before| cost <= before.saturating_mul(2));
+        let cap = if borne_out { usize::MAX } else { units.saturating_mul(GROWTH) };
+        self.cost = Some(cost);
+        self.least = ((LEAST / cost) as usize).clamp(1, cap);
+        self.most = ((MOST / cost) as usize).clamp(1, cap);
+        cost
     }
 
     /// How many units may start between two looks whether to stop: a small part of a hand-out, so that looking costs
     /// nothing where units are short, and every unit is looked before where they are long.
     pub fn stride(&self) -> usize {
-        (self.units / 32).clamp(1, 16)
-    }
-
-    /// Learns from a hand-out of `units` that took `ticks`.
-    pub fn learn(&mut self, units: usize, ticks: u64) {
-        let ideal = units as u128 * u128::from(TARGET_TICKS) / u128::from(ticks.max(1));
-        let most = units.saturating_mul(GROWTH);
-        self.units = usize::try_from(ideal).unwrap_or(most).clamp(1, most);
+        (self.least / 16).clamp(1, 16)
     }
 }
 
@@ -104,11 +123,11 @@ mod loom_tests {
     fn every_unit_is_taken_exactly_once() {
         for (units, grain) in [(1, 1), (3, 1), (5, 2), (6, 4)] {
             loom::model(move || {
-                let schedule = Arc::new(Schedule::new(units, grain, 3));
+                let schedule = Arc::new(Schedule::new(0..units, grain, 3));
                 let take_all = |ticks: u64| {
                     let schedule = schedule.clone();
                     move || {
-                        let mut pace = Pace::new();
+                        let mut pace = Pace::new(None);
                         let mut taken = Vec::new();
                         while let Some(part) = schedule.take(&pace) {
                             pace.learn(part.len(), ticks);
@@ -129,12 +148,12 @@ mod loom_tests {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::{Pace, Schedule, TARGET_TICKS};
+    use super::{MICRO, MOST, NANO, Pace, Schedule};
 
     /// A made-up run: the worker whose clock is behind takes next. Answers the hand-outs and when each worker ended.
     fn run(units: usize, grain: usize, workers: usize, cost: impl Fn(usize) -> u64) -> (Vec<usize>, Vec<u64>) {
-        let schedule = Schedule::new(units, grain, workers);
-        let mut states = vec![(0u64, Pace::new(), true); workers];
+        let schedule = Schedule::new(0..units, grain, workers);
+        let mut states = vec![(0u64, Pace::new(None), true); workers];
         let (mut expected, mut sizes) = (0, Vec::new());
         while let Some((clock, pace, working)) = states.iter_mut().filter(|state| state.2).min_by_key(|state| state.0) {
             match schedule.take(pace) {
@@ -171,8 +190,8 @@ mod tests {
 
     #[test]
     fn a_range_as_long_as_a_size_can_be_is_handed_out() {
-        let schedule = Schedule::new(usize::MAX, 1, 3);
-        let (mut pace, mut expected) = (Pace::new(), 0);
+        let schedule = Schedule::new(0..usize::MAX, 1, 3);
+        let (mut pace, mut expected) = (Pace::new(None), 0);
         while let Some(part) = schedule.take(&pace) {
             assert_eq!(part.start, expected);
             expected = part.end;
@@ -183,7 +202,7 @@ mod tests {
 
     #[test]
     fn six_items_of_very_different_cost_spread() {
-        let costs = [89, 55, 34, 21, 13, 8].map(|cost| cost * 1_000_000);
+        let costs = [89, 55, 34, 21, 13, 8].map(|cost| cost * 1_000 * MICRO);
         let (sizes, ends) = run(6, 1, 2, |i| costs[i]);
         assert_eq!(sizes, [1; 6]);
         assert!(ends.into_iter().max().unwrap() <= costs.iter().sum::<u64>() * 51 / 100);
@@ -191,17 +210,17 @@ mod tests {
 
     #[test]
     fn tiny_items_are_handed_out_by_the_thousand() {
-        let (sizes, _) = run(1_000_000, 1, 2, |_| 2);
-        assert!(sizes.len() < 400, "{} hand-outs", sizes.len());
+        let (sizes, _) = run(1_000_000, 1, 2, |_| 2 * NANO);
+        assert!(sizes.len() < 200, "{} hand-outs", sizes.len());
     }
 
     #[test]
     fn costs_that_rise_or_fall_do_not_stall_the_end() {
-        let total: u64 = (0..10_000u64).sum::<u64>() * 100;
+        let total: u64 = (0..10_000u64).sum::<u64>() * 100 * NANO;
         for rising in [true, false] {
-            let cost = |i: usize| 100 * if rising { i as u64 } else { 9_999 - i as u64 };
+            let cost = |i: usize| 100 * NANO * if rising { i as u64 } else { 9_999 - i as u64 };
             let (_, ends) = run(10_000, 1, 4, cost);
-            assert!(ends.into_iter().max().unwrap() < total / 4 + 40 * TARGET_TICKS);
+            assert!(ends.into_iter().max().unwrap() < total / 4 + 2 * MOST);
         }
     }
 }

@@ -1,6 +1,7 @@
 use super::callbacks::{par_fork_fn, par_poll_fn, par_worker_fn};
 use super::status::par_item;
 use std::ffi::{c_char, c_int, c_void};
+use std::ptr;
 
 /// What C writes as `volatile int`.
 pub type VolatileInt = c_int;
@@ -96,4 +97,31 @@ pub struct par_options {
     pub items: *mut par_item,
     /// NULL, or where the call tells about itself.
     pub report: *mut par_report,
+}
+
+impl par_options {
+    /// What NULL options mean.
+    pub const DEFAULT: par_options = par_options {
+        size: size_of::<par_options>(),
+        executor: PAR_THREADS,
+        flags: 0,
+        workers: 0,
+        grain: 0,
+        timeout_ms: 0,
+        item_timeout_ms: 0,
+        cancel: ptr::null(),
+        poll: None,
+        poll_ctx: ptr::null_mut(),
+        poll_ms: 0,
+        reserved: 0,
+        worker_start: None,
+        worker_stop: None,
+        worker_ctx: ptr::null_mut(),
+        before_fork: None,
+        after_fork_parent: None,
+        after_fork_child: None,
+        fork_ctx: ptr::null_mut(),
+        items: ptr::null_mut(),
+        report: ptr::null_mut(),
+    };
 }

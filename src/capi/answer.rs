@@ -6,67 +6,85 @@ use crate::abi::options::{par_options, par_report};
 use crate::abi::status::*;
 use crate::job::{Cause, Job, Outcome, Work};
 use crate::options::Options;
+use crate::schedule::NANO;
 use crate::threads;
 use std::fmt::Write;
+use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Does what the call `name` asks for.
 ///
 /// # Safety
 /// `raw` is NULL or readable options, as the header asks; `work` keeps the promises of `job::user`.
+#[inline]
 pub unsafe fn answer(
     name: &str,
     n: usize,
     raw: *const par_options,
     work: impl FnOnce() -> Result<Work, arguments::Refusal>,
 ) -> par_status {
-    let started = Instant::now();
     let mut report = None;
-    let done = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: the caller of this function promises as much.
-        let known = unsafe { options::read(raw) }?;
-        // SAFETY: the same.
-        report = unsafe { options::report(&known.options) }?;
-        let options = options::check(&known, n)?;
-        let job = Job::new(work()?, n, options.grain, options.keep_going, options.items);
-        Ok((threads::run(&job, &options), options))
-    }));
-    let status;
-    let mut outcome = Outcome::default();
-    let mut message = Sentence::new(name);
+    // SAFETY: the caller of this function promises as much.
+    let done = catch_unwind(AssertUnwindSafe(|| unsafe { attempt(name, n, raw, work, &mut report) }));
     match done {
-        Ok(Ok((came, options))) => {
-            status = judge(&came);
-            outcome = came;
-            message.tell(status, &outcome, n, &options);
-        }
-        Ok(Err(Refusal { status: refused, sentence })) => {
-            status = refused;
-            message.add(format_args!("{sentence}"));
-        }
-        Err(_) => {
-            status = PAR_EPANIC;
-            message.add(format_args!("a bug of libparmap: please report it, with what it printed to stderr"));
-        }
+        Ok(Ok(status)) => status,
+        Ok(Err(refusal)) => refuse(report, Sentence::of(name, format_args!("{}", refusal.sentence)), refusal.status),
+        Err(_) => refuse(report, Sentence::of(name, format_args!("{BUG}")), PAR_EPANIC),
     }
+}
+
+const BUG: &str = "a bug of libparmap: please report it, with what it printed to stderr";
+
+/// Reads, checks, runs, and tells. `report` is set as soon as it is known to be one.
+#[inline]
+unsafe fn attempt<'a>(
+    name: &str,
+    n: usize,
+    raw: *const par_options,
+    work: impl FnOnce() -> Result<Work, arguments::Refusal>,
+    report: &mut Option<&'a mut par_report>,
+) -> Result<par_status, Box<Refusal>> {
+    let mut copy = MaybeUninit::uninit();
+    // SAFETY: the caller of this function promises as much.
+    let known = unsafe { options::read(raw, &mut copy) }?;
+    // SAFETY: the same.
+    *report = unsafe { options::report(known.options) }?;
+    let started = report.is_some().then(Instant::now);
+    let options = options::check(&known, n)?;
+    let job = Job::new(work()?, n, options.grain, options.keep_going, options.items);
+    let outcome = threads::run(&job, &options);
+    let status = judge(&outcome);
+    if let (Some(report), Some(started)) = (report, started) {
+        let message = Sentence::telling(name, status, &outcome, n, &options);
+        write(report, &outcome, started.elapsed(), message);
+    }
+    Ok(status)
+}
+
+#[cold]
+fn refuse(report: Option<&mut par_report>, message: Sentence, status: par_status) -> par_status {
     if let Some(report) = report {
-        let (first_failed, first) = outcome.first.unwrap_or((usize::MAX, par_item::default()));
-        *report = par_report {
-            size: report.size,
-            done: outcome.done,
-            failed: outcome.failed,
-            first_failed,
-            first,
-            workers: outcome.workers,
-            wall_ns: started.elapsed().as_nanos() as u64,
-            busy_ns: outcome.busy_ns,
-            os_error: outcome.os_error,
-            reserved: 0,
-            message: message.text,
-        };
+        write(report, &Outcome::default(), Duration::ZERO, message);
     }
     status
+}
+
+fn write(report: &mut par_report, outcome: &Outcome, wall: Duration, message: Sentence) {
+    let (first_failed, first) = outcome.first.unwrap_or((usize::MAX, par_item::default()));
+    *report = par_report {
+        size: report.size,
+        done: outcome.done,
+        failed: outcome.failed,
+        first_failed,
+        first,
+        workers: outcome.workers,
+        wall_ns: wall.as_nanos() as u64,
+        busy_ns: outcome.busy / NANO,
+        os_error: outcome.os_error,
+        reserved: 0,
+        message: message.text,
+    };
 }
 
 fn judge(outcome: &Outcome) -> par_status {
@@ -89,8 +107,17 @@ struct Sentence<'a> {
 }
 
 impl Sentence<'_> {
-    fn new(name: &str) -> Sentence<'_> {
-        Sentence { name, text: [0; 256], len: 0 }
+    fn of<'a>(name: &'a str, text: std::fmt::Arguments) -> Sentence<'a> {
+        let mut sentence = Sentence { name, text: [0; 256], len: 0 };
+        sentence.add(text);
+        sentence
+    }
+
+    /// What came of a call that ran; empty if there is nothing to say.
+    fn telling<'a>(name: &'a str, status: par_status, outcome: &Outcome, n: usize, options: &Options) -> Sentence<'a> {
+        let mut sentence = Sentence { name, text: [0; 256], len: 0 };
+        sentence.tell(status, outcome, n, options);
+        sentence
     }
 
     fn add(&mut self, text: std::fmt::Arguments) {
@@ -132,7 +159,7 @@ impl Sentence<'_> {
                 "this process was forked inside a callback and came back out of it: end such a child with _exit or exec"
             )),
             (_, Some(Cause::Panicked)) => {
-                self.add(format_args!("a bug of libparmap: please report it, with what it printed to stderr"));
+                self.add(format_args!("{BUG}"));
             }
             (_, Some(Cause::Failed) | None) => {}
         }

@@ -5,7 +5,7 @@ use crate::abi::status::{PAR_EINVAL, PAR_ENOTSUP, par_item, par_status};
 use crate::job::user::{Items, Poll, WorkerHooks};
 use crate::options::Options;
 use crate::{cpus, environment};
-use std::mem::offset_of;
+use std::mem::{MaybeUninit, offset_of};
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
@@ -22,60 +22,86 @@ pub struct Refusal {
     pub sentence: String,
 }
 
-impl From<String> for Refusal {
-    fn from(sentence: String) -> Refusal {
-        Refusal { status: PAR_EINVAL, sentence }
+impl From<String> for Box<Refusal> {
+    fn from(sentence: String) -> Box<Refusal> {
+        Box::new(Refusal { status: PAR_EINVAL, sentence })
     }
 }
 
-fn not_supported(sentence: &str) -> Refusal {
-    Refusal { status: PAR_ENOTSUP, sentence: sentence.into() }
+fn not_supported(sentence: &str) -> Box<Refusal> {
+    Box::new(Refusal { status: PAR_ENOTSUP, sentence: sentence.into() })
 }
 
 /// The options as this library knows them: what an older program left out is zero.
-pub struct Known {
-    pub options: par_options,
+pub struct Known<'a> {
+    pub options: &'a par_options,
     /// Where a newer program asks for something that this library does not know.
     unknown_at: Option<usize>,
 }
 
 /// # Safety
-/// `options` is NULL or begins with its own size in bytes, all of them readable.
-pub unsafe fn read(options: *const par_options) -> Result<Known, Refusal> {
-    // SAFETY: all zeros is a par_options: numbers, NULL pointers and absent functions.
-    let mut known = Known { options: unsafe { std::mem::zeroed() }, unknown_at: None };
+/// `options` is NULL or begins with its own size in bytes, all of them readable until the call returns.
+#[inline]
+pub unsafe fn read<'a>(
+    options: *const par_options,
+    copy: &'a mut MaybeUninit<par_options>,
+) -> Result<Known<'a>, Box<Refusal>> {
+    static DEFAULTS: Defaults = Defaults(par_options::DEFAULT);
     if options.is_null() {
-        return Ok(known);
+        return Ok(Known { options: &DEFAULTS.0, unknown_at: None });
     }
     // SAFETY: the size comes first.
     let size = unsafe { ptr::read(options.cast::<usize>()) };
+    if size == size_of::<par_options>() {
+        // SAFETY: the caller promises as many readable bytes, and every bit pattern is a par_options of numbers, pointers
+        // and functions.
+        return Ok(Known { options: unsafe { &*options }, unknown_at: None });
+    }
+    // SAFETY: the caller promises `size` readable bytes.
+    unsafe { read_other(options, size, copy) }
+}
+
+/// Options of an older or a newer program.
+#[cold]
+unsafe fn read_other<'a>(
+    options: *const par_options,
+    size: usize,
+    copy: &'a mut MaybeUninit<par_options>,
+) -> Result<Known<'a>, Box<Refusal>> {
     if !(SMALLEST..=LARGEST).contains(&size) || size % align_of::<par_options>() != 0 {
         let right = size_of::<par_options>();
         return Err(format!("options->size is {size}, not {right}: initialise options with PAR_OPTIONS_INIT").into());
     }
+    let known = copy.write(par_options::DEFAULT);
     let bytes = options.cast::<u8>();
     let common = size.min(size_of::<par_options>());
     // SAFETY: the caller promises `size` readable bytes.
-    unsafe {
-        ptr::copy_nonoverlapping(bytes, ptr::from_mut(&mut known.options).cast(), common);
+    let unknown_at = unsafe {
+        ptr::copy_nonoverlapping(bytes, ptr::from_mut(known).cast(), common);
         let tail = std::slice::from_raw_parts(bytes.add(common), size - common);
-        known.unknown_at = tail.iter().position(|&byte| byte != 0).map(|at| common + at);
-    }
-    Ok(known)
+        tail.iter().position(|&byte| byte != 0).map(|at| common + at)
+    };
+    Ok(Known { options: known, unknown_at })
 }
+
+struct Defaults(par_options);
+
+// SAFETY: its pointers are NULL.
+unsafe impl Sync for Defaults {}
 
 /// Where the call tells about itself. Err: its size is none.
 ///
 /// # Safety
 /// A report that is not NULL begins with its own size in bytes, all of them writable.
-pub unsafe fn report<'a>(options: &par_options) -> Result<Option<&'a mut par_report>, String> {
+#[inline]
+pub unsafe fn report<'a>(options: &par_options) -> Result<Option<&'a mut par_report>, Box<Refusal>> {
     // SAFETY: the caller promises NULL or a report; only its size is read before it is known to be one.
     let Some(size) = (unsafe { options.report.cast::<usize>().as_ref() }).copied() else {
         return Ok(None);
     };
     let right = size_of::<par_report>();
     if !(right..=LARGEST).contains(&size) {
-        return Err(format!("report->size is {size}, not {right}: set it to sizeof(par_report)"));
+        return Err(format!("report->size is {size}, not {right}: set it to sizeof(par_report)").into());
     }
     // SAFETY: the caller promises `size` writable bytes.
     unsafe {
@@ -85,8 +111,9 @@ pub unsafe fn report<'a>(options: &par_options) -> Result<Option<&'a mut par_rep
 }
 
 /// Checks every field and says what executors need to know.
-pub fn check(known: &Known, n: usize) -> Result<Options<'static>, Refusal> {
-    let options = &known.options;
+#[inline]
+pub fn check(known: &Known, n: usize) -> Result<Options<'static>, Box<Refusal>> {
+    let options = known.options;
     if let Some(at) = known.unknown_at {
         return Err(format!(
             "options has a non-zero byte at offset {at}, beyond what this library knows: leave it 0, or link a newer library"
@@ -140,21 +167,20 @@ pub fn check(known: &Known, n: usize) -> Result<Options<'static>, Refusal> {
     })
 }
 
-fn workers(asked: usize) -> Result<usize, Refusal> {
-    if asked > 0 {
-        return Ok(asked);
-    }
-    if let Some(workers) = environment::workers()? {
-        return Ok(workers);
-    }
-    // Counting CPUs reads files: once is enough.
-    static COUNTED: AtomicUsize = AtomicUsize::new(0);
-    match COUNTED.load(Relaxed) {
+#[inline]
+fn workers(asked: usize) -> Result<usize, Box<Refusal>> {
+    if asked > 0 { Ok(asked) } else { default_workers() }
+}
+
+#[inline]
+fn default_workers() -> Result<usize, Box<Refusal>> {
+    static KNOWN: AtomicUsize = AtomicUsize::new(0);
+    match KNOWN.load(Relaxed) {
         0 => {
-            let cpus = cpus::available();
-            COUNTED.store(cpus, Relaxed);
-            Ok(cpus)
+            let workers = environment::workers()?.unwrap_or_else(cpus::available);
+            KNOWN.store(workers, Relaxed);
+            Ok(workers)
         }
-        cpus => Ok(cpus),
+        workers => Ok(workers),
     }
 }

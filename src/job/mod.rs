@@ -34,7 +34,7 @@ pub struct Job {
     n: usize,
     keep_going: bool,
     items: user::Items,
-    reduction: Option<Reduction>,
+    reduction: Option<Box<Reduction>>,
 }
 
 /// A hand-out: consecutive units.
@@ -46,9 +46,10 @@ pub struct Part {
 }
 
 impl Job {
+    #[inline]
     pub fn new(work: Work, n: usize, grain: usize, keep_going: bool, items: user::Items) -> Job {
         let reduction = match &work {
-            Work::Reduce(_) if n > 0 => Some(Reduction::new(n, grain)),
+            Work::Reduce(_) if n > 0 => Some(Box::new(Reduction::new(n, grain))),
             _ => None,
         };
         items.clear(n);
@@ -60,8 +61,9 @@ impl Job {
     }
 
     /// How many units an executor cuts among its workers.
+    #[inline]
     pub fn units(&self) -> usize {
-        self.reduction.as_ref().map_or(self.n, Reduction::ranges)
+        self.reduction.as_ref().map_or(self.n, |reduction| reduction.ranges())
     }
 
     /// The fewest units worth handing out at once when the user asked for `grain` items.
@@ -69,7 +71,20 @@ impl Job {
         if self.reduction.is_some() { 1 } else { grain }
     }
 
+    /// The address of the function that runs the items.
+    pub fn function(&self) -> usize {
+        match &self.work {
+            Work::Map(map) => map.function as usize,
+            Work::For(range) => range.function as usize,
+            Work::Reduce(reduce) => reduce.fold as usize,
+            Work::Bytes(bytes) => bytes.function as usize,
+            #[cfg(test)]
+            Work::Panic => 0,
+        }
+    }
+
     /// Runs these units in order, as far as `halt` lets it, and counts them in `tally`.
+    #[inline]
     pub fn run(&self, part: Part, halt: &Halt, tally: &mut Tally) {
         match &self.work {
             Work::Map(map) => {

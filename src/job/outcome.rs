@@ -2,6 +2,7 @@
 
 use super::Cause;
 use crate::abi::status::par_item;
+use crate::schedule::Picos;
 use std::ops::Range;
 
 /// Counts of some items: one worker's hand-out, or all of a call.
@@ -43,7 +44,8 @@ pub struct Outcome {
     pub failed: usize,
     pub first: Option<(usize, par_item)>,
     pub workers: usize,
-    pub busy_ns: u64,
+    /// Spent in items, summed over the workers.
+    pub busy: Picos,
     /// The errno of a refusal of the system, or 0.
     pub os_error: i32,
     /// What the caller should know though the call went on.

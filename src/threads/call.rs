@@ -1,10 +1,11 @@
-//! One call: what its workers share.
+//! One call that may have helpers: what its workers share.
 
 use super::hooks::Door;
+use super::solo::Solo;
 use crate::fork::process_token;
 use crate::job::{Cause, Halt, Job, Tally};
 use crate::options::Options;
-use crate::schedule::Schedule;
+use crate::schedule::{Picos, Schedule};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -13,47 +14,71 @@ use std::time::Instant;
 #[derive(Debug)]
 pub struct Call<'a> {
     pub job: &'a Job,
-    pub halt: Halt<'a>,
+    pub halt: &'a Halt<'a>,
     pub schedule: Schedule,
+    /// What a unit is expected to take.
+    pub expected: Option<Picos>,
     pub started: Instant,
     pub deadline: Option<Instant>,
     pub door: Option<Door>,
+    /// Whether the caller looks on and wants fresh counts.
+    pub watched: bool,
     /// The process that made the call. Another one has it in memory only by a fork inside a callback.
     token: u64,
     next_index: AtomicUsize,
-    /// For `poll`; the exact counts are in `tally` at the end.
+    /// Picoseconds that a unit took of late, for those who decide whether to wake another helper; 0 before it is known.
+    pub unit_cost: AtomicU64,
     pub done: AtomicUsize,
     pub failed: AtomicUsize,
-    pub tally: Mutex<Tally>,
-    /// How many workers ran items.
+    /// The rest of the counts is exact when every worker has left.
+    pub first_failure: Mutex<Tally>,
     pub workers: AtomicUsize,
-    pub busy_ns: AtomicU64,
+    pub busy: AtomicU64,
 }
 
 impl<'a> Call<'a> {
-    pub fn new(job: &'a Job, options: &Options<'a>, workers: usize) -> Call<'a> {
+    /// The call goes on where `solo` ended.
+    pub fn new(
+        job: &'a Job,
+        halt: &'a Halt<'a>,
+        options: &Options<'a>,
+        workers: usize,
+        expected: Option<Picos>,
+        solo: &Solo,
+    ) -> Call<'a> {
         let started = Instant::now();
         Call {
             job,
-            halt: Halt::new(options.cancel),
-            schedule: Schedule::new(job.units(), job.unit_grain(options.grain), workers),
+            halt,
+            schedule: Schedule::new(solo.next..job.units(), job.unit_grain(options.grain), workers),
+            expected,
             started,
             // A deadline beyond what the clock can tell is none.
             deadline: options.timeout.and_then(|timeout| started.checked_add(timeout)),
             door: options.hooks.map(Door::new),
+            watched: options.poll.is_some(),
             token: process_token(),
             next_index: AtomicUsize::new(0),
-            done: AtomicUsize::new(0),
-            failed: AtomicUsize::new(0),
-            tally: Mutex::default(),
+            unit_cost: AtomicU64::new(expected.unwrap_or(0)),
+            done: AtomicUsize::new(solo.tally.done),
+            failed: AtomicUsize::new(solo.tally.failed),
+            first_failure: Mutex::new(solo.tally.clone()),
             workers: AtomicUsize::new(0),
-            busy_ns: AtomicU64::new(0),
+            busy: AtomicU64::new(solo.time),
         }
     }
 
     /// An index for one more worker.
     pub fn new_index(&self) -> usize {
         self.next_index.fetch_add(1, Relaxed)
+    }
+
+    /// How much work nobody has taken, as far as known; the largest there is while nothing is known.
+    pub fn work_left(&self) -> Picos {
+        match self.unit_cost.load(Relaxed) {
+            0 => Picos::MAX,
+            cost => cost.saturating_mul(self.schedule.left() as u64),
+        }
     }
 
     /// Whether no hand-out is left to be taken.
@@ -67,8 +92,8 @@ impl<'a> Call<'a> {
     }
 
     /// Stops the call if its time is over.
-    pub fn check_deadline(&self, now: Instant) {
-        if self.deadline.is_some_and(|deadline| now >= deadline) {
+    pub fn check_deadline(&self) {
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             self.halt.raise(Cause::TimedOut);
         }
     }
@@ -78,7 +103,13 @@ impl<'a> Call<'a> {
         process_token() != self.token
     }
 
-    pub fn add_to_tally(&self, tally: &Tally) {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner).add(tally);
+    /// Adds what a worker counted since it last did so.
+    pub fn count(&self, tally: &mut Tally) {
+        self.done.fetch_add(tally.done, Relaxed);
+        if tally.failed > 0 {
+            self.failed.fetch_add(tally.failed, Relaxed);
+            self.first_failure.lock().unwrap_or_else(PoisonError::into_inner).add(tally);
+        }
+        *tally = Tally::default();
     }
 }

@@ -13,16 +13,22 @@ pub fn worker_index() -> usize {
 /// While it lives, this thread is worker `index` of the innermost call.
 pub struct Inside {
     outer: usize,
+    index: usize,
 }
 
 impl Inside {
+    #[inline]
     pub fn enter(index: usize) -> Inside {
-        Inside { outer: INDEX.replace(index) }
+        Inside { outer: INDEX.replace(index), index }
     }
 }
 
 impl Drop for Inside {
+    #[inline]
     fn drop(&mut self) {
-        INDEX.set(self.outer);
+        // The usual short call is not nested: it need not look its thread up again.
+        if self.outer != self.index {
+            INDEX.set(self.outer);
+        }
     }
 }

@@ -1,28 +1,33 @@
 //! A caller with `poll`: it looks on while helpers run the items, so that it polls on time even while one item takes
 //! minutes. Where no helper comes, it runs the items itself and polls between them.
 
-use super::GRACE;
 use super::board::Posting;
 use super::call::Call;
+use super::caller::{GRACE, Opening};
 use super::worker::{Patience, Worker};
+use crate::job::Cause;
 use crate::job::user::Poll;
-use crate::job::{Cause, Outcome};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-pub fn look_on(call: &Call, posting: Option<&Posting>, poll: &Poll, outcome: &mut Outcome) {
+pub fn look_on(opening: &mut Opening, poll: &Poll) {
+    let call = opening.call;
+    if call.job.items() > 0 {
+        opening.open_and_wake();
+    }
     let first_due = call.started + poll.every;
     let mut due = first_due;
     let mut own: Option<Worker> = None;
     loop {
         let now = Instant::now();
-        call.check_deadline(now);
+        call.check_deadline();
         if now >= due {
             if !ask(call, poll) {
                 call.halt.raise(Cause::Poll);
             }
             due = now + poll.every;
         }
+        let posting = opening.posting.as_ref();
         let helped = posting.is_some_and(Posting::has_helpers);
         if !helped && call.exhausted() && !call.has_returned() {
             break;
@@ -32,24 +37,21 @@ pub fn look_on(call: &Call, posting: Option<&Posting>, poll: &Poll, outcome: &mu
             if own.is_none() && !posting.is_none_or(Posting::give_up_seat) {
                 break; // every seat was taken by a worker that was refused
             }
-            if posting.is_some() && outcome.remark.is_none() {
-                outcome.remark = Some(format!(
+            if posting.is_some() && opening.remark.is_none() {
+                opening.remark = Some(format!(
                     "no helper had taken an item within {} ms: the calling thread ran items itself between polls",
                     poll.every.as_millis()
                 ));
             }
-            own.get_or_insert_with(|| Worker::new(call)).step(now, Patience::Looks);
+            own.get_or_insert_with(|| Worker::new(call)).step(Patience::Looks);
             continue;
         }
-        let refused_for_good =
-            !helped && posting.is_none_or(|posting| !posting.has_seats() || now >= first_due + GRACE);
-        if refused_for_good {
-            break;
-        }
-        if let Some(posting) = posting {
-            let next = call.deadline.filter(|_| !call.halt.stops()).map_or(due, |deadline| deadline.min(due));
-            posting.wait(Some(next.saturating_duration_since(now).max(Duration::from_micros(50))), || call.exhausted());
-        }
+        let Some(posting) = posting.filter(|posting| helped || posting.has_seats() && now < first_due + GRACE) else {
+            break; // whoever came was refused, and nobody else can be expected
+        };
+        let next = call.deadline.filter(|_| !call.halt.stops()).map_or(due, |deadline| deadline.min(due));
+        let time = next.saturating_duration_since(now).max(Duration::from_micros(50));
+        posting.wait(Some(time), || call.exhausted());
     }
     drop(own);
     ask(call, poll);

@@ -1,120 +1,154 @@
 //! The executor on native threads.
 //!
-//! The caller posts its loop on the `board`, works on it itself, and waits for the helpers that have joined; `pool` owns
-//! the helpers. `call` is what the workers of one call share, `worker` how one takes part, `hooks` how it is let in.
-//! With `poll` the caller looks on instead, in `looker`.
+//! A short call stays alone (`solo`), which `sites` knows from the calls before it. Any other may open its loop on the
+//! `board`, where idle helpers find it: `caller` decides when, works on the loop itself, or looks on if it has a `poll`
+//! (`looker`). `pool` owns the helpers, `attention` says how long they stay awake and when to wake one. `call` is what the
+//! workers of one call share, `worker` how one takes part, `hooks` how it is let in.
 
+mod attention;
 mod board;
 mod call;
+mod caller;
 mod futex;
 mod hooks;
 mod index;
 mod looker;
 mod pool;
+mod sites;
+mod solo;
+mod ticks;
 mod worker;
 
 pub use index::worker_index;
 
-use crate::job::{Cause, Job, Outcome, Tally};
+use crate::job::{Cause, Halt, Job, Outcome, Tally};
 use crate::options::Options;
+use crate::schedule::{MICRO, Picos};
 use board::{MOST_SEATS, Posting};
 use call::Call;
+use caller::Opening;
+use sites::Site;
+use solo::Solo;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
-use worker::{Worker, contain};
+use worker::contain;
 
-/// How long a caller looks for its last helper before it sleeps: twice a hand-out.
-const LOOK: Duration = Duration::from_micros(20);
+/// Less work than this is not worth a helper that is awake.
+const SHARE_FROM: Picos = 2 * MICRO;
 
-/// How long a caller whose own start refused waits for a first helper to come. Only then is there nobody to run the items.
-const GRACE: Duration = Duration::from_secs(1);
+/// From so much work on, a sleeping helper is woken.
+const WAKE_FROM: Picos = 70 * MICRO;
+
+/// How long a caller looks for its last helper before it sleeps: as long as a hand-out.
+const LOOK: Duration = Duration::from_micros(50);
 
 /// Runs the job as the options say and answers what came of it. No callback runs any more when it returns.
 pub fn run(job: &Job, options: &Options) -> Outcome {
+    let halt = Halt::new(options.cancel);
+    let site = Site::of(job.function());
+    let expected = site.cost();
     let hand_outs = job.units().div_ceil(job.unit_grain(options.grain));
     let workers = options.workers.min(hand_outs).clamp(1, MOST_SEATS);
-    let call = Call::new(job, options, workers);
-    // A caller that looks on leaves every seat to a helper.
-    let wanted = if options.poll.is_some() && job.items() > 0 { workers } else { workers - 1 };
+    let mut solo = Solo { next: 0, tally: Tally::default(), time: 0 };
+    contain(&halt, || begin_alone(job, &halt, options, workers, expected, &mut solo));
     let mut outcome = Outcome::default();
-    let mut posting = None;
-    if wanted > 0 {
-        let pool = pool::current();
-        let (helpers, refusal) = pool.hire(wanted);
-        if let Some(error) = refusal {
-            outcome.os_error = error.raw_os_error().unwrap_or(0);
-            outcome.remark = Some(format!(
-                "the system refused threads ({error}): the call had {} of {workers} workers",
-                workers.min(helpers + usize::from(options.poll.is_none()))
-            ));
+    if solo.next == job.units() || halt.stops() {
+        if let Some(poll) = options.poll {
+            poll.call(job.items(), solo.tally.done, solo.tally.failed, Duration::from_nanos(solo.time / 1_000));
         }
-        if helpers > 0 {
-            posting = pool.board.post(std::ptr::from_ref(&call).addr(), wanted);
-        }
+        sum_up(&mut outcome, job, &halt, &solo.tally, solo.time);
+        outcome.workers = 1;
+    } else {
+        run_open(job, &halt, options, workers, solo, expected, &mut outcome);
     }
-    match &options.poll {
-        Some(poll) => contain(&call, || looker::look_on(&call, posting.as_ref(), poll, &mut outcome)),
-        None => contain(&call, || work_along(&call, posting.as_ref())),
+    if job.units() > 1 && outcome.done > 0 {
+        site.learn(outcome.busy / outcome.done as u64);
     }
-    conclude(&call, posting, &mut outcome);
     job.finish(&outcome);
     outcome
 }
 
-/// The caller is one of the workers.
-fn work_along(call: &Call, posting: Option<&Posting>) {
-    let mut worker = Worker::new(call);
-    worker.run_all();
-    if let (Some(posting), Some(door), true) = (posting, &call.door, worker.was_refused()) {
-        let end = Instant::now() + GRACE;
-        let somebody_may_come = || posting.has_helpers() || posting.has_seats() && Instant::now() < end;
-        while !door.admitted_any() && !call.halt.stops() && somebody_may_come() {
-            std::thread::sleep(Duration::from_millis(1));
-            call.check_deadline(Instant::now());
-        }
+/// Runs the first items of a call that is known to be short, or all of one that has nobody to share with.
+#[inline]
+fn begin_alone(job: &Job, halt: &Halt, options: &Options, workers: usize, expected: Option<Picos>, solo: &mut Solo) {
+    let units = job.units();
+    let watched = options.hooks.is_some() || options.timeout.is_some();
+    if units == 0 || watched || halt.stops() {
+        return;
+    }
+    if let Some(cost) = expected.filter(|cost| cost.saturating_mul(units as u64) < SHARE_FROM && units > 1) {
+        solo::run_short(job, halt, cost, solo);
+    }
+    if workers == 1 && options.poll.is_none() && solo.next < units {
+        if units == 1 { solo::run_one(job, halt, solo) } else { solo::run_all(job, halt, solo) }
     }
 }
 
-/// Waits for the helpers that have joined and sums up.
-fn conclude(call: &Call, posting: Option<Posting>, outcome: &mut Outcome) {
-    if let Some(posting) = posting {
-        posting.shut();
-        if call.forked() {
-            // The helpers, and the board that they look at, are the parent's.
-            call.halt.raise(Cause::ForkedChild);
-            std::mem::forget(posting);
-        } else {
-            wait_for_helpers(call, &posting);
-        }
+/// Runs what is left with the helpers that come.
+fn run_open(
+    job: &Job,
+    halt: &Halt,
+    options: &Options,
+    workers: usize,
+    solo: Solo,
+    expected: Option<Picos>,
+    outcome: &mut Outcome,
+) {
+    let began_alone = solo.next > 0;
+    let call = Call::new(job, halt, options, workers, expected, &solo);
+    let mut opening = Opening::new(&call, options, workers);
+    match &options.poll {
+        Some(poll) => contain(halt, || looker::look_on(&mut opening, poll)),
+        None => contain(halt, || caller::work_along(&mut opening)),
+    }
+    if let Some(posting) = opening.posting.take() {
+        wait_for_helpers(&call, posting);
     }
     let tally = match call.forked() {
         true => Tally::default(),
-        false => call.tally.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        false => Tally {
+            done: call.done.load(Relaxed),
+            failed: call.failed.load(Relaxed),
+            first: call.first_failure.lock().unwrap_or_else(PoisonError::into_inner).first,
+        },
     };
-    outcome.done = tally.done;
-    outcome.failed = tally.failed;
-    outcome.first = tally.first;
-    outcome.workers = call.workers.load(Relaxed);
-    outcome.busy_ns = call.busy_ns.load(Relaxed);
-    if outcome.done < call.job.items() {
-        call.halt.raise(Cause::NoWorker);
-    }
-    // What came too late to keep an item from running stopped nothing.
-    let stopped = outcome.done < call.job.items();
-    outcome.cause = call.halt.cause().filter(|cause| stopped || cause.spoils_all());
+    sum_up(outcome, job, halt, &tally, call.busy.load(Relaxed));
+    outcome.workers = call.workers.load(Relaxed).max(usize::from(began_alone));
+    outcome.remark = opening.remark.take();
+    outcome.os_error = opening.os_error;
 }
 
-fn wait_for_helpers(call: &Call, posting: &Posting) {
-    let look_until = Instant::now() + LOOK;
+/// Waits until the helpers that have joined have left, and takes the loop off the board.
+fn wait_for_helpers(call: &Call, posting: Posting) {
+    posting.shut();
+    if call.forked() {
+        // The helpers, and the board that they look at, are the parent's.
+        call.halt.raise(Cause::ForkedChild);
+        return std::mem::forget(posting);
+    }
+    let mut look_until = None;
     while posting.has_helpers() {
         let now = Instant::now();
-        if now < look_until {
+        if now < *look_until.get_or_insert(now + LOOK) {
             std::hint::spin_loop();
             continue;
         }
-        call.check_deadline(now);
+        call.check_deadline();
         let deadline = call.deadline.filter(|_| !call.halt.stops());
         posting.wait(deadline.map(|deadline| deadline.saturating_duration_since(now)), || true);
     }
+}
+
+fn sum_up(outcome: &mut Outcome, job: &Job, halt: &Halt, tally: &Tally, busy: Picos) {
+    outcome.done = tally.done;
+    outcome.failed = tally.failed;
+    outcome.first = tally.first;
+    outcome.busy = busy;
+    let stopped = tally.done < job.items();
+    if stopped {
+        halt.raise(Cause::NoWorker);
+    }
+    // What came too late to keep an item from running stopped nothing.
+    outcome.cause = halt.cause().filter(|cause| stopped || cause.spoils_all());
 }

@@ -1,26 +1,27 @@
 //! The threads that help: made by rayon, in a pool of our own, and resident.
 //!
-//! A helper looks at the board for open loops, helps, and goes to sleep when there are none. The pool grows to what calls
+//! A helper looks at the board for open loops, helps, and goes to sleep when there are none; how long it looks is for
+//! `attention` to say. The pool grows to what calls
 //! ask for and never shrinks; it is never torn down either, since the library stays loaded. A forked child has none of the
 //! threads of its parent: it recognises the inherited pool by its token, leaks it, and makes a new one when it needs one.
 
-use super::board::Board;
+use super::attention::Attention;
+use super::board::{Board, Seat};
+use super::ticks::Tick;
 use super::worker::help;
 use crate::fork::process_token;
 use std::io;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
-/// How long an idle helper looks for work before it sleeps.
-const LOOK: Duration = Duration::from_micros(50);
 
 #[derive(Debug)]
 pub struct Pool {
     /// Of the process whose threads these are.
     token: u64,
+    pub cpus: usize,
     pub board: Board,
+    pub attention: Attention,
     helpers: AtomicUsize,
     /// Crews of threads, as they were hired. Dropping one would end its threads.
     crews: Mutex<Vec<rayon::ThreadPool>>,
@@ -41,7 +42,9 @@ pub fn current() -> &'static Pool {
         }
         let fresh = Box::into_raw(Box::new(Pool {
             token,
+            cpus: crate::cpus::available(),
             board: Board::new(),
+            attention: Attention::new(),
             helpers: AtomicUsize::new(0),
             crews: Mutex::new(Vec::new()),
         }));
@@ -91,21 +94,26 @@ impl Pool {
     /// What a helper does for ever.
     fn reside(&self, helper: usize) {
         loop {
-            let since = Instant::now();
-            loop {
-                if let Some(seat) = self.board.join(helper) {
-                    // Waking is handed on: the caller has woken one helper, each one wakes the next.
-                    if seat.has_room() {
-                        self.board.wake_one();
-                    }
-                    help(seat);
-                    break;
-                }
-                if since.elapsed() > LOOK {
-                    self.board.sleep();
-                    break;
-                }
+            match self.look(helper) {
+                Some(seat) => help(seat, || self.board.wake_one()),
+                None => self.board.sleep(),
+            }
+        }
+    }
+
+    /// Looks for an open loop for as long as looking pays.
+    fn look(&self, helper: usize) -> Option<Seat<'_>> {
+        let _looking = self.attention.looking();
+        let start = Tick::now();
+        loop {
+            if let Some(seat) = self.board.join(helper) {
+                return Some(seat);
+            }
+            for _ in 0..8 {
                 std::hint::spin_loop();
+            }
+            if Tick::now().since(start) > self.attention.span() {
+                return None;
             }
         }
     }

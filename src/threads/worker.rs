@@ -1,14 +1,16 @@
 //! How a worker takes part in a call: one hand-out after the other, until nothing is left.
 
+use super::WAKE_FROM;
 use super::board::Seat;
 use super::call::Call;
+use super::hooks::Refused;
 use super::index::Inside;
-use crate::job::{Cause, Part, Tally};
-use crate::schedule::Pace;
+use super::ticks::Tick;
+use crate::job::{Cause, Halt, Part, Tally};
+use crate::schedule::{Pace, Picos};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
 
 pub struct Worker<'a, 'job> {
     call: &'a Call<'job>,
@@ -17,7 +19,9 @@ pub struct Worker<'a, 'job> {
     state: State,
     pace: Pace,
     tally: Tally,
-    busy_ns: u64,
+    busy: Picos,
+    /// When the last hand-out ended.
+    before: Tick,
 }
 
 #[derive(PartialEq)]
@@ -35,77 +39,77 @@ impl<'a, 'job> Worker<'a, 'job> {
             index,
             _inside: Inside::enter(index),
             state: State::New,
-            pace: Pace::new(),
+            pace: Pace::new(call.expected),
             tally: Tally::default(),
-            busy_ns: 0,
+            busy: 0,
+            before: Tick::now(),
         }
     }
 
-    /// Takes hand-outs and runs them until nothing is left.
-    pub fn run_all(&mut self) {
-        let mut now = Instant::now();
-        while let Some(later) = self.step(now, Patience::Waits) {
-            now = later;
-        }
-    }
-
-    /// Takes one hand-out, runs it, and answers when it ended; None if there was none to be had.
-    pub fn step(&mut self, now: Instant, patience: Patience) -> Option<Instant> {
+    /// Takes one hand-out and runs it. False if there was none to be had.
+    pub fn step(&mut self, patience: Patience) -> bool {
         let hand_out = match self.state {
             State::Refused => None,
-            State::New => self.enter(now),
-            State::Admitted => self.take(now).or_else(|| self.take_returned(patience)),
-        }?;
-        Some(self.run(hand_out))
+            State::New => self.enter(),
+            State::Admitted => self.take().or_else(|| self.take_returned(patience)),
+        };
+        let Some(hand_out) = hand_out else { return false };
+        self.run(hand_out);
+        true
     }
 
     pub fn was_refused(&self) -> bool {
         self.state == State::Refused
     }
 
-    fn enter(&mut self, now: Instant) -> Option<Range<usize>> {
+    fn enter(&mut self) -> Option<Range<usize>> {
         let first = match &self.call.door {
-            None => self.take(now)?,
-            Some(door) => match door.enter(self.index, || self.take(now)) {
-                Ok(first) => first?,
-                Err(_) => {
+            None => self.take()?,
+            Some(door) => match door.enter(self.index, || self.take()) {
+                Ok(first) => {
+                    self.before = Tick::now();
+                    first?
+                }
+                Err(Refused) => {
                     self.state = State::Refused;
                     return None;
                 }
             },
         };
         self.state = State::Admitted;
-        self.call.workers.fetch_add(1, Relaxed);
         Some(first)
     }
 
-    fn take(&self, now: Instant) -> Option<Range<usize>> {
-        self.call.check_deadline(now);
+    fn take(&self) -> Option<Range<usize>> {
+        self.call.check_deadline();
         if self.call.halt.stops() { None } else { self.call.schedule.take(&self.pace) }
     }
 
-    fn take_returned(&self, patience: Patience) -> Option<Range<usize>> {
-        let door = self.call.door.as_ref()?;
-        if self.call.halt.stops() { None } else { door.take_returned(patience) }
+    fn take_returned(&mut self, patience: Patience) -> Option<Range<usize>> {
+        let door = self.call.door.as_ref().filter(|_| !self.call.halt.stops())?;
+        let returned = door.take_returned(patience);
+        self.before = Tick::now();
+        returned
     }
 
-    fn run(&mut self, hand_out: Range<usize>) -> Instant {
+    fn run(&mut self, hand_out: Range<usize>) {
         let call = self.call;
         let units = hand_out.len();
-        let mut tally = Tally::default();
-        let begin = Instant::now();
         let part = Part { units: hand_out, stride: self.pace.stride() };
-        call.job.run(part, &call.halt, &mut tally);
-        let end = Instant::now();
-        let ticks = end.duration_since(begin).as_nanos() as u64;
-        self.pace.learn(units, ticks);
-        self.busy_ns += ticks;
-        call.done.fetch_add(tally.done, Relaxed);
-        if tally.failed > 0 {
-            call.failed.fetch_add(tally.failed, Relaxed);
+        call.job.run(part, call.halt, &mut self.tally);
+        let now = Tick::now();
+        let time = now.since(self.before);
+        self.before = now;
+        self.busy += time;
+        let cost = self.pace.learn(units, time);
+        // A hint for others: worth a write to their cache line only when it changes much.
+        let known = call.unit_cost.load(Relaxed);
+        if cost / 2 > known || cost < known / 2 {
+            call.unit_cost.store(cost, Relaxed);
         }
-        self.tally.add(&tally);
-        end
+        if call.watched {
+            call.count(&mut self.tally);
+        }
     }
 }
 
@@ -119,21 +123,32 @@ pub enum Patience {
 impl Drop for Worker<'_, '_> {
     /// Leaves the call and hands the counts in, whatever ended the work.
     fn drop(&mut self) {
-        if let (Some(door), State::Admitted) = (&self.call.door, &self.state) {
+        if self.state != State::Admitted {
+            return;
+        }
+        if let Some(door) = &self.call.door {
             door.leave(self.index);
         }
-        self.call.busy_ns.fetch_add(self.busy_ns, Relaxed);
+        self.call.workers.fetch_add(1, Relaxed);
+        self.call.busy.fetch_add(self.busy, Relaxed);
+        // In a forked child, a lock may be held for ever by a thread that stayed in the parent.
         if !self.call.forked() {
-            self.call.add_to_tally(&self.tally);
+            self.call.count(&mut self.tally);
         }
     }
 }
 
-/// A helper's part in the call that it has a seat at.
-pub fn help(seat: Seat<'_>) {
+/// A helper's part in the call that it has a seat at. `wake_another` is called if one more would be of use.
+pub fn help(seat: Seat<'_>, wake_another: impl FnOnce()) {
     // SAFETY: the board keeps what was posted in place until the seat is left, and nothing but calls is posted.
     let call = unsafe { &*(seat.posted as *const Call<'_>) };
-    contain(call, || Worker::new(call).run_all());
+    if seat.has_room() && call.work_left() >= WAKE_FROM {
+        wake_another();
+    }
+    contain(call.halt, || {
+        let mut worker = Worker::new(call);
+        while worker.step(Patience::Waits) {}
+    });
     if call.forked() {
         end_the_child();
     }
@@ -143,9 +158,10 @@ pub fn help(seat: Seat<'_>) {
 }
 
 /// A panic of the library stops the call and goes no further.
-pub fn contain(call: &Call<'_>, work: impl FnOnce()) {
+#[inline]
+pub fn contain(halt: &Halt, work: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(work)).is_err() {
-        call.halt.raise(Cause::Panicked);
+        halt.raise(Cause::Panicked);
     }
 }
 

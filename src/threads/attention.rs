@@ -1,0 +1,112 @@
+//! When idle helpers stay awake, and when it pays to wake one.
+//!
+//! Waking a helper costs the caller some 5 to 20 us and takes as long again until it answers; a helper that looks on costs a
+//! CPU. Both are decided as one decides whether to rent or to buy (Karlin et al., Competitive snoopy caching, 1988):
+//! - A caller whose loop is too short to wake a helper for works alone and adds what a helper would have saved to `regret`.
+//!   When that comes to the price of a wake-up, a helper is woken after all; from then on it is awake.
+//! - An idle helper looks for work for twice the usual gap between calls that could use one, but never longer than
+//!   `LONGEST`: if calls come no more often than that, it sleeps at once.
+
+use super::ticks::Tick;
+use crate::schedule::{MICRO, Picos};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+/// What waking a helper costs its caller, about.
+const WAKE_UP: Picos = 20 * MICRO;
+/// How long a helper looks at the least: as long as waking it would take.
+const SHORTEST: Picos = 20 * MICRO;
+/// No helper looks longer than this after the last call.
+const LONGEST: Picos = 1_800 * MICRO;
+
+#[derive(Debug)]
+#[repr(align(128))]
+pub struct Attention {
+    looking: AtomicUsize,
+    /// Threads that drive a loop of their own.
+    callers: AtomicUsize,
+    regret: AtomicU64,
+    /// The usual gap between two calls.
+    gap: AtomicU64,
+    last_call: AtomicU64,
+}
+
+impl Attention {
+    pub fn new() -> Attention {
+        Attention {
+            looking: AtomicUsize::new(0),
+            callers: AtomicUsize::new(0),
+            regret: AtomicU64::new(0),
+            gap: AtomicU64::new(Picos::MAX),
+            last_call: AtomicU64::new(0),
+        }
+    }
+
+    /// A helper looks for work while the answer lives.
+    pub fn looking(&self) -> Counted<'_> {
+        Counted::new(&self.looking)
+    }
+
+    /// A caller drives a loop while the answer lives.
+    pub fn calling(&self) -> Counted<'_> {
+        Counted::new(&self.callers)
+    }
+
+    pub fn anyone_looks(&self) -> bool {
+        self.looking.load(Relaxed) > 0
+    }
+
+    pub fn callers(&self) -> usize {
+        self.callers.load(Relaxed)
+    }
+
+    /// How long a helper that finds nothing looks for more.
+    pub fn span(&self) -> Picos {
+        match self.gap.load(Relaxed).saturating_mul(2) {
+            longer if longer > 2 * LONGEST => SHORTEST,
+            span => span.clamp(SHORTEST, LONGEST),
+        }
+    }
+
+    /// A call that could use a helper begins.
+    pub fn call_begins(&self) {
+        let last = Tick::from_bits(self.last_call.load(Relaxed));
+        let gap = Tick::now().since(last);
+        let usual = self.gap.load(Relaxed);
+        if gap > LONGEST {
+            self.regret.store(0, Relaxed);
+        }
+        // Up at once, down by an eighth: a helper that gave up too early has to be woken, one that looked too long has not.
+        let now = if gap >= usual || usual > LONGEST { gap } else { usual - (usual - gap) / 8 };
+        self.gap.store(now, Relaxed);
+    }
+
+    pub fn call_ends(&self) {
+        self.last_call.store(Tick::now().to_bits(), Relaxed);
+    }
+
+    /// Nobody was there to share so much work. Whether a helper should be woken for the calls that follow.
+    pub fn worked_alone(&self, work: Picos) -> bool {
+        // Racing callers may lose some regret, and only come to the same conclusion later.
+        let regret = self.regret.load(Relaxed) + work / 2;
+        let enough = regret >= WAKE_UP;
+        self.regret.store(if enough { 0 } else { regret }, Relaxed);
+        enough
+    }
+}
+
+/// Counts one thread while it lives.
+#[derive(Debug)]
+pub struct Counted<'a>(&'a AtomicUsize);
+
+impl Counted<'_> {
+    fn new(count: &AtomicUsize) -> Counted<'_> {
+        count.fetch_add(1, Relaxed);
+        Counted(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}

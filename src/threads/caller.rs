@@ -1,0 +1,123 @@
+//! The caller's side of a call that may have helpers: when its loop is opened to them, and its own part in it.
+
+use super::attention::Counted;
+use super::board::Posting;
+use super::call::Call;
+use super::pool::{self, Pool};
+use super::worker::{Patience, Worker};
+use super::{SHARE_FROM, WAKE_FROM};
+use crate::options::Options;
+use crate::schedule::Picos;
+use std::time::{Duration, Instant};
+
+/// How long a caller whose own start refused waits for a first helper to come. Only then is there nobody to run the items.
+pub const GRACE: Duration = Duration::from_secs(1);
+
+/// A loop that is open to helpers, or may become so.
+pub struct Opening<'a, 'job> {
+    pub call: &'a Call<'job>,
+    pub posting: Option<Posting<'static>>,
+    /// What the caller should be told.
+    pub remark: Option<String>,
+    pub os_error: i32,
+    pool: &'static Pool,
+    workers: usize,
+    /// How many seats helpers have: a caller that looks on leaves every one to them.
+    seats: usize,
+    woken: bool,
+    _calling: Counted<'static>,
+}
+
+impl<'a, 'job> Opening<'a, 'job> {
+    pub fn new(call: &'a Call<'job>, options: &Options, workers: usize) -> Opening<'a, 'job> {
+        let pool = pool::current();
+        let seats = if options.poll.is_some() && call.job.items() > 0 { workers } else { workers - 1 };
+        pool.attention.call_begins();
+        let _calling = pool.attention.calling();
+        Opening { call, posting: None, remark: None, os_error: 0, pool, workers, seats, woken: false, _calling }
+    }
+
+    /// Opens the loop, or wakes a helper for it, if the work that is left is worth that now.
+    #[inline]
+    fn consider(&mut self) {
+        if !self.woken && self.seats > 0 {
+            self.weigh(self.call.work_left());
+        }
+    }
+
+    fn weigh(&mut self, work: Picos) {
+        if work < SHARE_FROM || self.cpus_are_taken() {
+            return;
+        }
+        if work >= WAKE_FROM {
+            self.open_and_wake();
+        } else if self.posting.is_none() && self.pool.attention.anyone_looks() {
+            self.post();
+        }
+    }
+
+    /// Whether every CPU has a caller already: then a helper would only take turns with them. Who asks for more workers
+    /// than there are CPUs, has his reasons.
+    fn cpus_are_taken(&self) -> bool {
+        self.pool.attention.callers() > 1 && self.pool.attention.callers() >= self.workers.max(self.pool.cpus)
+    }
+
+    pub fn open_and_wake(&mut self) {
+        self.woken = true;
+        let (helpers, refusal) = self.pool.hire(self.seats);
+        if let Some(error) = refusal {
+            let threads = self.workers.min(helpers + self.workers - self.seats);
+            self.os_error = error.raw_os_error().unwrap_or(0);
+            self.remark = Some(format!(
+                "the system refused threads ({error}): the call had {threads} of {} workers",
+                self.workers
+            ));
+        }
+        if helpers > 0 {
+            self.post();
+            self.pool.board.wake_one();
+        }
+    }
+
+    fn post(&mut self) {
+        if self.posting.is_none() {
+            self.posting = self.pool.board.post(std::ptr::from_ref(self.call).addr(), self.seats);
+        }
+    }
+}
+
+impl Drop for Opening<'_, '_> {
+    fn drop(&mut self) {
+        self.pool.attention.call_ends();
+    }
+}
+
+/// The caller is one of the workers.
+pub fn work_along(opening: &mut Opening) {
+    opening.consider();
+    if opening.posting.is_none() && opening.seats > 0 {
+        // Too short to wake a helper for, unless such calls come often.
+        let work = opening.call.work_left();
+        if !opening.cpus_are_taken() && opening.pool.attention.worked_alone(work) {
+            opening.open_and_wake();
+        }
+    }
+    let mut worker = Worker::new(opening.call);
+    while worker.step(Patience::Waits) {
+        opening.consider();
+    }
+    if worker.was_refused() {
+        wait_for_somebody_else(opening);
+    }
+}
+
+/// The caller's own start refused: waits until some helper has been let in, or none can be expected any more.
+fn wait_for_somebody_else(opening: &Opening) {
+    let (Some(posting), Some(door)) = (&opening.posting, &opening.call.door) else { return };
+    let end = Instant::now() + GRACE;
+    let somebody_may_come = || posting.has_helpers() || posting.has_seats() && Instant::now() < end;
+    while !door.admitted_any() && !opening.call.halt.stops() && somebody_may_come() {
+        std::thread::sleep(Duration::from_millis(1));
+        opening.call.check_deadline();
+    }
+}
