@@ -109,7 +109,9 @@ struct watch {
     PyObject *progress; /* callable(done, total), or NULL */
     int signals;        /* is this the one thread on which Python handles signals? */
     int raised;         /* an exception waits in `thread` */
-    int64_t due_ms;     /* when to look up next */
+    int stride, skip;   /* look at the clock every `stride` items: next after `skip` more */
+    int64_t looked_ms;  /* what the clock showed last */
+    int64_t due_ms;     /* when to look for signals next */
 };
 
 int watch_open(struct watch *watch, PyObject *progress);

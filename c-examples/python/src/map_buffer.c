@@ -56,7 +56,7 @@ static PyObject *map_arrays(const core_state *state, const struct function_point
 }
 
 /* What libparmap.map_buffer calls with its options turned into numbers; always these ten arguments. */
-enum argument { FUNC, SIGNATURE, USER_DATA, SRC, OUT, WORKERS, EXECUTOR, TIMEOUT_MS, PROGRESS, STOP, N_ARGUMENTS };
+enum argument { FUNC, STOP, SIGNATURE, USER_DATA, SRC, OUT, WORKERS, EXECUTOR, TIMEOUT_MS, PROGRESS, N_ARGUMENTS };
 
 /* The stop flag of a libparmap.callback: the memory of a ctypes c_int. */
 static int stop_flag_open(Py_buffer *flag, PyObject *stop, par_options *options)

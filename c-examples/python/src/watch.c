@@ -52,7 +52,9 @@ int watch_open(struct watch *watch, PyObject *progress)
     watch->progress = progress == Py_None ? NULL : progress;
     watch->signals = on_the_main_thread();
     watch->raised = 0;
-    watch->due_ms = now_ms() + LOOK_UP_EVERY_MS;
+    watch->stride = watch->skip = 1;
+    watch->looked_ms = now_ms();
+    watch->due_ms = watch->looked_ms + LOOK_UP_EVERY_MS;
     return watch->signals < 0 ? -1 : 0;
 }
 
@@ -79,16 +81,20 @@ int watch_poll(const par_progress *progress, void *context)
     return watch->raised ? STOPPED : 0;
 }
 
-int watch_look_up(struct watch *watch)
-{
-    int64_t now;
+/* Reading the clock costs as much as a small item, so where items are far shorter than a tick of it only every
+ * sixteenth reads it. One reading that finds time has passed, and each item is asked about again. */
+#define MOST_SKIPPED 16
 
-    /* Helpers never look: the exception belongs to the caller, and so does the clock. */
-    if (!watch->signals || !pthread_equal(pthread_self(), watch->caller))
-        return 0;
-    if (watch->raised)
-        return STOPPED;
-    now = now_ms();
+static int look_at_the_clock(struct watch *watch)
+{
+    const int64_t now = now_ms();
+
+    if (now != watch->looked_ms)
+        watch->stride = 1;
+    else if (watch->stride < MOST_SKIPPED)
+        watch->stride *= 2;
+    watch->skip = watch->stride;
+    watch->looked_ms = now;
     if (now < watch->due_ms)
         return 0;
     watch->due_ms = now + LOOK_UP_EVERY_MS;
@@ -96,4 +102,16 @@ int watch_look_up(struct watch *watch)
     watch->raised = PyErr_CheckSignals() < 0;
     PyEval_SaveThread();
     return watch->raised ? STOPPED : 0;
+}
+
+int watch_look_up(struct watch *watch)
+{
+    /* Helpers never look: the exception belongs to the caller, and so does the clock. */
+    if (!watch->signals || !pthread_equal(pthread_self(), watch->caller))
+        return 0;
+    if (watch->raised)
+        return STOPPED;
+    if (--watch->skip > 0)
+        return 0;
+    return look_at_the_clock(watch);
 }

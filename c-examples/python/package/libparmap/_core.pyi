@@ -10,8 +10,8 @@ PROCESSES: Final[int]
 MPI: Final[int]
 
 def map_buffer(
-    func: Any, signature: Any, user_data: Any, src: Any, out: Any,
-    workers: int, executor: int, timeout_ms: int, progress: Any, stop: Any, /,
+    func: Any, stop: Any, signature: Any, user_data: Any, src: Any, out: Any,
+    workers: int, executor: int, timeout_ms: int, progress: Any, /,
 ) -> None: ...
 def normal_signature(signature: str, /) -> str: ...
 def cpu_count() -> int: ...

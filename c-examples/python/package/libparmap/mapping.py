@@ -2,7 +2,6 @@
 
 import math
 import sys
-from contextlib import ExitStack
 
 from libparmap import _core
 from libparmap.callback import Callback
@@ -38,22 +37,18 @@ def map_buffer(func, src, out=None, *, dtype=None, workers=None, executor="threa
 
     A failing item raises ItemError. Ctrl-C raises KeyboardInterrupt once the running items have ended.
     """
-    executor_code = _executor_code(executor)
-    worker_count = _worker_count(workers)
-    timeout_ms = _milliseconds(timeout)
+    options = (_worker_count(workers), _executor_code(executor), _milliseconds(timeout))
     if out is None:
         out = room_for_results(src, dtype)
     elif dtype is not None:
         check_dtype(out, dtype)
 
-    with ExitStack() as stack:
-        report = stack.enter_context(reporter(progress))
-        stop = None
+    with reporter(progress) as report:
         if isinstance(func, Callback):
-            running = stack.enter_context(func.running())
-            func, stop = running.pointer, running.stop
-        _core.map_buffer(func, signature, user_data, src, out, worker_count, executor_code, timeout_ms,
-                         report, stop)
+            with func.running() as running:
+                _core.map_buffer(running.pointer, running.stop, signature, user_data, src, out, *options, report)
+        else:
+            _core.map_buffer(func, None, signature, user_data, src, out, *options, report)
     return out
 
 
