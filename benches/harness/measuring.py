@@ -1,0 +1,93 @@
+"""Runs one contender on one workload in a process of its own, and notices when other programs disturbed it."""
+
+import os
+import resource
+import subprocess
+import time
+from pathlib import Path
+from statistics import median
+
+TICKS = os.sysconf("SC_CLK_TCK")
+DISTURBED_SHARE = 0.08  # of all CPUs' time, taken by other programs
+DISTURBED_LEAST_S = 0.03  # below this the kernel's own accounting is too coarse
+
+
+def _busy_s():
+    """CPU time that everything on the machine has used; what the hypervisor took counts as well."""
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / TICKS
+
+
+def _own_s():
+    """CPU time of this program and of the measuring programs that have ended."""
+    usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def cpu_count():
+    return len(os.sched_getaffinity(0))
+
+
+class Failure(Exception):
+    """The contender cannot do this workload, or does it wrong; the text says why."""
+
+
+class Machine:
+    """What all measurements of one run share."""
+
+    def __init__(self, program, paths, library, workers, attempts):
+        self.program, self.paths, self.workers, self.attempts = program, paths, workers, attempts
+        self.libraries = {"parmap": library}
+        self.ns_per_item, self.ns_per_round = 0.0, 1.0
+        self.disturbed_s = self.measured_s = 0.0
+
+    def add_library(self, name, library):
+        self.libraries[name] = library
+        self.paths[name] = self.paths["parmap"]
+
+    def calibrate(self, loop):
+        samples = self.samples(loop, "calibrate", {}, 50)
+        self.ns_per_item, self.ns_per_round = median(samples["ns_per_item"]), median(samples["ns_per_round"])
+
+    def samples(self, contender, workload, parameters, budget_ms):
+        """The samples by metric, of the quietest attempt."""
+        best = None
+        for attempt in range(self.attempts):
+            if attempt > 0:
+                time.sleep(0.3)
+            disturbed, wall, samples = self._attempt(contender, workload, parameters, budget_ms)
+            if best is None or disturbed / wall < best[0] / best[1]:
+                best = (disturbed, wall, samples)
+            if disturbed < max(DISTURBED_LEAST_S, DISTURBED_SHARE * wall * cpu_count()):
+                break
+        self.disturbed_s += best[0]
+        self.measured_s += best[1]
+        return best[2]
+
+    def _attempt(self, contender, workload, parameters, budget_ms):
+        command = [
+            str(self.program),
+            str(self.paths[contender.name]),
+            contender.symbol,
+            str(self.paths["loop"]),
+            str(self.workers),
+            str(budget_ms),
+            repr(self.ns_per_item),
+            repr(self.ns_per_round),
+            workload,
+            *(f"{name}={value}" for name, value in parameters.items()),
+        ]
+        environment = dict(os.environ, OMP_NUM_THREADS=str(self.workers), **contender.environment)
+        if contender.name in self.libraries:
+            environment["PARMAP_LIBRARY"] = str(self.libraries[contender.name])
+        busy, own, begin = _busy_s(), _own_s(), time.monotonic()
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        wall = time.monotonic() - begin
+        disturbed = max(0.0, (_busy_s() - busy) - (_own_s() - own))
+        if done.returncode != 0:
+            raise Failure(done.stderr.strip() or f"ended with status {done.returncode}")
+        samples = {}
+        for line in done.stdout.splitlines():
+            metric, value = line.split()
+            samples.setdefault(metric, []).append(float(value))
+        return disturbed, wall, samples
