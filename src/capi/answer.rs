@@ -1,0 +1,156 @@
+//! The frame of every call: reads the options, has the job run, writes the report, and lets no panic through.
+
+use super::arguments;
+use super::options::{self, Refusal};
+use crate::abi::options::{par_options, par_report};
+use crate::abi::status::*;
+use crate::job::{Cause, Job, Outcome, Work};
+use crate::options::Options;
+use crate::threads;
+use std::fmt::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+/// Does what the call `name` asks for.
+///
+/// # Safety
+/// `raw` is NULL or readable options, as the header asks; `work` keeps the promises of `job::user`.
+pub unsafe fn answer(
+    name: &str,
+    n: usize,
+    raw: *const par_options,
+    work: impl FnOnce() -> Result<Work, arguments::Refusal>,
+) -> par_status {
+    let started = Instant::now();
+    let mut report = None;
+    let done = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the caller of this function promises as much.
+        let known = unsafe { options::read(raw) }?;
+        // SAFETY: the same.
+        report = unsafe { options::report(&known.options) }?;
+        let options = options::check(&known, n)?;
+        let job = Job::new(work()?, n, options.grain, options.keep_going, options.items);
+        Ok((threads::run(&job, &options), options))
+    }));
+    let status;
+    let mut outcome = Outcome::default();
+    let mut message = Sentence::new(name);
+    match done {
+        Ok(Ok((came, options))) => {
+            status = judge(&came);
+            outcome = came;
+            message.tell(status, &outcome, n, &options);
+        }
+        Ok(Err(Refusal { status: refused, sentence })) => {
+            status = refused;
+            message.add(format_args!("{sentence}"));
+        }
+        Err(_) => {
+            status = PAR_EPANIC;
+            message.add(format_args!("a bug of libparmap: please report it, with what it printed to stderr"));
+        }
+    }
+    if let Some(report) = report {
+        let (first_failed, first) = outcome.first.unwrap_or((usize::MAX, par_item::default()));
+        *report = par_report {
+            size: report.size,
+            done: outcome.done,
+            failed: outcome.failed,
+            first_failed,
+            first,
+            workers: outcome.workers,
+            wall_ns: started.elapsed().as_nanos() as u64,
+            busy_ns: outcome.busy_ns,
+            os_error: outcome.os_error,
+            reserved: 0,
+            message: message.text,
+        };
+    }
+    status
+}
+
+fn judge(outcome: &Outcome) -> par_status {
+    match outcome.cause {
+        None if outcome.failed == 0 => PAR_OK,
+        None | Some(Cause::Failed) => PAR_EITEM,
+        Some(Cause::CancelFlag | Cause::Poll) => PAR_ECANCELED,
+        Some(Cause::TimedOut) => PAR_ETIMEDOUT,
+        Some(Cause::OutOfMemory) => PAR_ENOMEM,
+        Some(Cause::NoWorker | Cause::ForkedChild) => PAR_EWORKER,
+        Some(Cause::Panicked) => PAR_EPANIC,
+    }
+}
+
+/// The report's message: begins with the name of the call, is cut to the room there is, and always terminated.
+struct Sentence<'a> {
+    name: &'a str,
+    text: [std::ffi::c_char; 256],
+    len: usize,
+}
+
+impl Sentence<'_> {
+    fn new(name: &str) -> Sentence<'_> {
+        Sentence { name, text: [0; 256], len: 0 }
+    }
+
+    fn add(&mut self, text: std::fmt::Arguments) {
+        let name = self.name;
+        let begin = if self.len == 0 { name } else { ";" };
+        let between = if self.len == 0 { ": " } else { " " };
+        // Writing into the array cannot fail: what does not fit is cut.
+        let _ = write!(self, "{begin}{between}{text}");
+    }
+
+    fn tell(&mut self, status: par_status, outcome: &Outcome, n: usize, options: &Options) {
+        let done = outcome.done;
+        match (status, outcome.cause) {
+            (PAR_EITEM, _) => {
+                let (index, item) = outcome.first.unwrap_or_default();
+                self.add(format_args!("item {index} failed with code {}", item.code));
+                let (failed, not_run) = (outcome.failed, n - done);
+                if failed > 1 || not_run > 0 {
+                    self.add(format_args!("{failed} of {n} items failed, {not_run} did not run"));
+                }
+            }
+            (_, Some(Cause::CancelFlag)) => {
+                self.add(format_args!("stopped by the cancel flag after {done} of {n} items"))
+            }
+            (_, Some(Cause::Poll)) => self.add(format_args!("stopped by poll after {done} of {n} items")),
+            (_, Some(Cause::TimedOut)) => {
+                let ms = options.timeout.unwrap_or_default().as_millis();
+                self.add(format_args!("timeout_ms of {ms} passed after {done} of {n} items"));
+            }
+            (_, Some(Cause::OutOfMemory)) => {
+                self.add(format_args!(
+                    "no memory for a copy of the accumulator: pass a smaller acc_size or a larger grain"
+                ));
+            }
+            (_, Some(Cause::NoWorker)) => {
+                self.add(format_args!("worker_start refused in every worker that came: {done} of {n} items ran"));
+            }
+            (_, Some(Cause::ForkedChild)) => self.add(format_args!(
+                "this process was forked inside a callback and came back out of it: end such a child with _exit or exec"
+            )),
+            (_, Some(Cause::Panicked)) => {
+                self.add(format_args!("a bug of libparmap: please report it, with what it printed to stderr"));
+            }
+            (_, Some(Cause::Failed) | None) => {}
+        }
+        if let Some(remark) = &outcome.remark {
+            self.add(format_args!("{remark}"));
+        }
+    }
+}
+
+impl Write for Sentence<'_> {
+    fn write_str(&mut self, part: &str) -> std::fmt::Result {
+        let room = self.text.len() - 1 - self.len;
+        // Never half a character: a truncated sentence is still UTF-8.
+        let fits = (0..=part.len().min(room)).rev().find(|&end| part.is_char_boundary(end)).unwrap_or(0);
+        for byte in part[..fits].bytes() {
+            self.text[self.len] = byte as std::ffi::c_char;
+            self.len += 1;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,160 @@
+//! Reads `par_options` and `par_report`: sizes first, then every field, into what executors see.
+
+use crate::abi::options::*;
+use crate::abi::status::{PAR_EINVAL, PAR_ENOTSUP, par_item, par_status};
+use crate::job::user::{Items, Poll, WorkerHooks};
+use crate::options::Options;
+use crate::{cpus, environment};
+use std::mem::offset_of;
+use std::ptr;
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+/// Larger sizes are taken for garbage in an uninitialised struct.
+const LARGEST: usize = 4096;
+/// `size`, `executor` and `flags`: less says nothing.
+const SMALLEST: usize = offset_of!(par_options, workers);
+const POLL_MS: u32 = 100;
+
+/// Why nothing ran.
+pub struct Refusal {
+    pub status: par_status,
+    pub sentence: String,
+}
+
+impl From<String> for Refusal {
+    fn from(sentence: String) -> Refusal {
+        Refusal { status: PAR_EINVAL, sentence }
+    }
+}
+
+fn not_supported(sentence: &str) -> Refusal {
+    Refusal { status: PAR_ENOTSUP, sentence: sentence.into() }
+}
+
+/// The options as this library knows them: what an older program left out is zero.
+pub struct Known {
+    pub options: par_options,
+    /// Where a newer program asks for something that this library does not know.
+    unknown_at: Option<usize>,
+}
+
+/// # Safety
+/// `options` is NULL or begins with its own size in bytes, all of them readable.
+pub unsafe fn read(options: *const par_options) -> Result<Known, Refusal> {
+    // SAFETY: all zeros is a par_options: numbers, NULL pointers and absent functions.
+    let mut known = Known { options: unsafe { std::mem::zeroed() }, unknown_at: None };
+    if options.is_null() {
+        return Ok(known);
+    }
+    // SAFETY: the size comes first.
+    let size = unsafe { ptr::read(options.cast::<usize>()) };
+    if !(SMALLEST..=LARGEST).contains(&size) || size % align_of::<par_options>() != 0 {
+        let right = size_of::<par_options>();
+        return Err(format!("options->size is {size}, not {right}: initialise options with PAR_OPTIONS_INIT").into());
+    }
+    let bytes = options.cast::<u8>();
+    let common = size.min(size_of::<par_options>());
+    // SAFETY: the caller promises `size` readable bytes.
+    unsafe {
+        ptr::copy_nonoverlapping(bytes, ptr::from_mut(&mut known.options).cast(), common);
+        let tail = std::slice::from_raw_parts(bytes.add(common), size - common);
+        known.unknown_at = tail.iter().position(|&byte| byte != 0).map(|at| common + at);
+    }
+    Ok(known)
+}
+
+/// Where the call tells about itself. Err: its size is none.
+///
+/// # Safety
+/// A report that is not NULL begins with its own size in bytes, all of them writable.
+pub unsafe fn report<'a>(options: &par_options) -> Result<Option<&'a mut par_report>, String> {
+    // SAFETY: the caller promises NULL or a report; only its size is read before it is known to be one.
+    let Some(size) = (unsafe { options.report.cast::<usize>().as_ref() }).copied() else {
+        return Ok(None);
+    };
+    let right = size_of::<par_report>();
+    if !(right..=LARGEST).contains(&size) {
+        return Err(format!("report->size is {size}, not {right}: set it to sizeof(par_report)"));
+    }
+    // SAFETY: the caller promises `size` writable bytes.
+    unsafe {
+        ptr::write_bytes(options.report.cast::<u8>().add(right), 0, size - right);
+        Ok(options.report.as_mut())
+    }
+}
+
+/// Checks every field and says what executors need to know.
+pub fn check(known: &Known, n: usize) -> Result<Options<'static>, Refusal> {
+    let options = &known.options;
+    if let Some(at) = known.unknown_at {
+        return Err(format!(
+            "options has a non-zero byte at offset {at}, beyond what this library knows: leave it 0, or link a newer library"
+        )
+        .into());
+    }
+    match options.executor {
+        PAR_THREADS => {}
+        PAR_PROCESSES => {
+            return Err(not_supported("executor PAR_PROCESSES is not in this version yet: use PAR_THREADS"));
+        }
+        PAR_MPI => return Err(not_supported("executor PAR_MPI is not in this version yet: use PAR_THREADS")),
+        other => return Err(format!("options->executor is {other}: use PAR_THREADS, PAR_PROCESSES or PAR_MPI").into()),
+    }
+    if options.flags & (PAR_RUN_INHERIT | PAR_RUN_SYNC) != 0 {
+        return Err(format!("options->flags is {}: PAR_RUN_* are for par_run alone", options.flags).into());
+    }
+    if options.flags & !PAR_KEEP_GOING != 0 {
+        return Err(format!("options->flags is {}: use PAR_KEEP_GOING or 0", options.flags).into());
+    }
+    if options.reserved != 0 {
+        return Err(format!("options->reserved is {}: leave it 0", options.reserved).into());
+    }
+    if options.item_timeout_ms != 0 {
+        return Err(not_supported(
+            "item_timeout_ms cannot end an item on a thread: use PAR_PROCESSES, or timeout_ms for the whole call",
+        ));
+    }
+    if n.checked_mul(size_of::<par_item>()).is_none_or(|len| len > isize::MAX as usize) && !options.items.is_null() {
+        return Err(format!("options->items would need {n} entries, more than memory can hold: check n").into());
+    }
+    // SAFETY: a cancel flag is an int that outlives the call; others write it as an int, which an atomic load respects.
+    let cancel = unsafe { options.cancel.cast_mut().cast::<AtomicI32>().as_ref() };
+    Ok(Options {
+        workers: workers(options.workers)?,
+        grain: options.grain.max(1),
+        keep_going: options.flags & PAR_KEEP_GOING != 0,
+        timeout: (options.timeout_ms > 0).then(|| Duration::from_millis(options.timeout_ms)),
+        cancel,
+        poll: options.poll.is_some().then(|| Poll {
+            function: options.poll,
+            ctx: options.poll_ctx,
+            every: Duration::from_millis(u64::from(if options.poll_ms == 0 { POLL_MS } else { options.poll_ms })),
+        }),
+        hooks: (options.worker_start.is_some() || options.worker_stop.is_some()).then_some(WorkerHooks {
+            start: options.worker_start,
+            stop: options.worker_stop,
+            ctx: options.worker_ctx,
+        }),
+        items: Items(options.items),
+    })
+}
+
+fn workers(asked: usize) -> Result<usize, Refusal> {
+    if asked > 0 {
+        return Ok(asked);
+    }
+    if let Some(workers) = environment::workers()? {
+        return Ok(workers);
+    }
+    // Counting CPUs reads files: once is enough.
+    static COUNTED: AtomicUsize = AtomicUsize::new(0);
+    match COUNTED.load(Relaxed) {
+        0 => {
+            let cpus = cpus::available();
+            COUNTED.store(cpus, Relaxed);
+            Ok(cpus)
+        }
+        cpus => Ok(cpus),
+    }
+}

@@ -1,0 +1,69 @@
+//! Whether new items may start, and if not, why.
+
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::Relaxed};
+
+/// What stopped a call before all items had run. The first cause is the one that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Cause {
+    Failed = 1,
+    CancelFlag,
+    Poll,
+    TimedOut,
+    OutOfMemory,
+    NoWorker,
+    ForkedChild,
+    Panicked,
+}
+
+impl Cause {
+    const ALL: [Cause; 8] = [
+        Cause::Failed,
+        Cause::CancelFlag,
+        Cause::Poll,
+        Cause::TimedOut,
+        Cause::OutOfMemory,
+        Cause::NoWorker,
+        Cause::ForkedChild,
+        Cause::Panicked,
+    ];
+
+    /// Whether the result is not to be had even if every item ran.
+    pub fn spoils_all(self) -> bool {
+        matches!(self, Cause::OutOfMemory | Cause::Panicked)
+    }
+}
+
+static NEVER: AtomicI32 = AtomicI32::new(0);
+
+#[derive(Debug)]
+pub struct Halt<'a> {
+    cause: AtomicU32,
+    cancel: &'a AtomicI32,
+}
+
+impl<'a> Halt<'a> {
+    pub fn new(cancel: Option<&'a AtomicI32>) -> Halt<'a> {
+        Halt { cause: AtomicU32::new(0), cancel: cancel.unwrap_or(&NEVER) }
+    }
+
+    /// Asked before every item, so it must cost nothing: two loads of lines that nobody writes until the end.
+    #[inline]
+    pub fn stops(&self) -> bool {
+        if self.cancel.load(Relaxed) != 0 {
+            self.raise(Cause::CancelFlag);
+        }
+        self.cause.load(Relaxed) != 0
+    }
+
+    #[cold]
+    pub fn raise(&self, cause: Cause) {
+        // Relaxed: a cause tells no other memory; the results are published when a worker leaves the call.
+        let _ = self.cause.compare_exchange(0, cause as u32, Relaxed, Relaxed);
+    }
+
+    pub fn cause(&self) -> Option<Cause> {
+        let raised = self.cause.load(Relaxed);
+        Cause::ALL.into_iter().find(|&cause| cause as u32 == raised)
+    }
+}

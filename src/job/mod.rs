@@ -1,0 +1,160 @@
+//! What is to be done: items or ranges, how one runs, where its result goes, and what came of it.
+//!
+//! An executor cuts the job's units (items, or ranges of a reduce) among its workers in any way and calls `run` for each
+//! part, then `finish`. The user's functions are called in `user` and nowhere else.
+
+mod halt;
+mod outcome;
+mod reduction;
+pub mod user;
+
+pub use halt::{Cause, Halt};
+pub use outcome::{Outcome, Tally};
+pub use user::{BytesWork, ForWork, MapWork, ReduceWork};
+
+use crate::abi::status::{PAR_ITEM_FAILED, PAR_ITEM_OK, par_item};
+use reduction::Reduction;
+use std::ops::Range;
+
+#[derive(Debug)]
+pub enum Work {
+    Map(MapWork),
+    For(ForWork),
+    Reduce(ReduceWork),
+    Bytes(BytesWork),
+    /// Panics as a bug of the library would, to test that it is contained.
+    #[cfg(test)]
+    Panic,
+}
+
+/// One call's work, shared by all its workers.
+#[derive(Debug)]
+pub struct Job {
+    work: Work,
+    n: usize,
+    keep_going: bool,
+    items: user::Items,
+    reduction: Option<Reduction>,
+}
+
+impl Job {
+    pub fn new(work: Work, n: usize, grain: usize, keep_going: bool, items: user::Items) -> Job {
+        let reduction = match &work {
+            Work::Reduce(_) if n > 0 => Some(Reduction::new(n, grain)),
+            _ => None,
+        };
+        items.clear(n);
+        Job { work, n, keep_going, items, reduction }
+    }
+
+    pub fn items(&self) -> usize {
+        self.n
+    }
+
+    /// How many units an executor cuts among its workers.
+    pub fn units(&self) -> usize {
+        self.reduction.as_ref().map_or(self.n, Reduction::ranges)
+    }
+
+    /// The fewest units worth handing out at once when the user asked for `grain` items.
+    pub fn unit_grain(&self, grain: usize) -> usize {
+        if self.reduction.is_some() { 1 } else { grain }
+    }
+
+    /// Runs these units in order, as far as `halt` lets it, and counts them in `tally`.
+    pub fn run(&self, units: Range<usize>, halt: &Halt, tally: &mut Tally) {
+        match &self.work {
+            Work::Map(map) => self.run_items(units, halt, tally, |i| map.call(i)),
+            Work::Bytes(bytes) => self.run_items(units, halt, tally, |i| bytes.call(i)),
+            Work::For(range) => {
+                if !halt.stops() {
+                    let code = range.call(units.clone());
+                    self.settle(units, code, halt, tally);
+                }
+            }
+            Work::Reduce(reduce) => {
+                let reduction = self.reduction.as_ref().expect("a reduce with items has its reduction");
+                for unit in units {
+                    if halt.stops() {
+                        return;
+                    }
+                    self.run_fold(unit, reduce, reduction, halt, tally);
+                }
+            }
+            #[cfg(test)]
+            Work::Panic => panic!("planted"),
+        }
+    }
+
+    /// Puts the result of a reduce where the caller looks for it. `outcome` is final.
+    pub fn finish(&self, outcome: &Outcome) {
+        if let (Work::Reduce(reduce), Some(reduction)) = (&self.work, &self.reduction) {
+            let complete = outcome.cause.is_none() && outcome.done == self.n;
+            if complete && (outcome.failed == 0 || self.keep_going) {
+                reduction.deliver(reduce);
+            }
+        }
+    }
+
+    /// The loop that every item of a map runs in: nothing in it but the call, and a look whether to stop.
+    #[inline]
+    fn run_items(&self, units: Range<usize>, halt: &Halt, tally: &mut Tally, call: impl Fn(usize) -> i32) {
+        let first = units.start;
+        let keeps_items = self.items.wanted();
+        for i in units.clone() {
+            if halt.stops() {
+                tally.done += i - first;
+                return;
+            }
+            let code = call(i);
+            if code != 0 {
+                self.fail(i..i + 1, code, tally);
+                if !self.keep_going {
+                    halt.raise(Cause::Failed);
+                    tally.done += i + 1 - first;
+                    return;
+                }
+            } else if keeps_items {
+                self.items.set(i..i + 1, par_item { state: PAR_ITEM_OK, code: 0 });
+            }
+        }
+        tally.done += units.len();
+    }
+
+    fn run_fold(&self, unit: usize, reduce: &ReduceWork, reduction: &Reduction, halt: &Halt, tally: &mut Tally) {
+        let Some((copy, code)) = reduction.fold(unit, reduce) else {
+            return halt.raise(Cause::OutOfMemory);
+        };
+        self.settle(reduction.range(unit), code, halt, tally);
+        let placed = reduction.place(unit, (code == 0).then_some(copy), reduce, |range, code| {
+            self.fail(range, code, tally);
+            if !self.keep_going {
+                halt.raise(Cause::Failed);
+            }
+            self.keep_going
+        });
+        if placed.is_err() {
+            halt.raise(Cause::OutOfMemory);
+        }
+    }
+
+    /// Counts a range that ran as one.
+    fn settle(&self, range: Range<usize>, code: i32, halt: &Halt, tally: &mut Tally) {
+        tally.done += range.len();
+        if code == 0 {
+            self.items.set(range, par_item { state: PAR_ITEM_OK, code: 0 });
+        } else {
+            self.fail(range, code, tally);
+            if !self.keep_going {
+                halt.raise(Cause::Failed);
+            }
+        }
+    }
+
+    #[cold]
+    fn fail(&self, range: Range<usize>, code: i32, tally: &mut Tally) {
+        let item = par_item { state: PAR_ITEM_FAILED, code };
+        tally.fail(range.clone(), item);
+        self.items.set(range, item);
+    }
+}

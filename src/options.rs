@@ -1,0 +1,19 @@
+//! How a call is to be run, read and checked: what executors see of `par_options`.
+
+use crate::job::user::{Items, Poll, WorkerHooks};
+use std::sync::atomic::AtomicI32;
+use std::time::Duration;
+
+#[derive(Debug)]
+pub struct Options<'a> {
+    /// At most so many run items, the caller included; at least 1.
+    pub workers: usize,
+    /// The fewest items taken at once; at least 1.
+    pub grain: usize,
+    pub keep_going: bool,
+    pub timeout: Option<Duration>,
+    pub cancel: Option<&'a AtomicI32>,
+    pub poll: Option<Poll>,
+    pub hooks: Option<WorkerHooks>,
+    pub items: Items,
+}
