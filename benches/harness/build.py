@@ -68,7 +68,7 @@ def everything():
     for contender in contenders.ALL:
         if contender.library == "peers":
             if peers is None:
-                peers = _run(["cargo", "build", "--release", "--quiet", "--locked"]) or ""
+                peers = _run(["cargo", "build", "--release", "--quiet", "--locked", "--lib"]) or ""
             errors = peers or None
             path = BENCHES / "target" / "release" / "libpeers.so"
         else:

@@ -70,7 +70,14 @@ unsafe extern "C" fn for_ranges(range: RangeFn, ctx: *mut c_void, n: usize) {
     with_scope(|scope| each(scope, 0, ranges.count, &|r| ranges.run(r)));
 }
 
-unsafe extern "C" fn reduce(fold: FoldFn, combine: CombineFn, ctx: *mut c_void, acc: *mut c_void, acc_size: usize, n: usize) {
+unsafe extern "C" fn reduce(
+    fold: FoldFn,
+    combine: CombineFn,
+    ctx: *mut c_void,
+    acc: *mut c_void,
+    acc_size: usize,
+    n: usize,
+) {
     // SAFETY: the measuring program passes an accumulator of acc_size bytes.
     let folding = unsafe { Folding::new((fold, combine), ctx, (acc, acc_size), n, RANGES) };
     let sum = with_scope(|scope| folded(scope, 0, folding.count, &folding));

@@ -33,7 +33,14 @@ unsafe extern "C" fn for_ranges(range: RangeFn, ctx: *mut c_void, n: usize) {
     (0..ranges.count).into_par_iter().for_each(|r| ranges.run(r));
 }
 
-unsafe extern "C" fn reduce(fold: FoldFn, combine: CombineFn, ctx: *mut c_void, acc: *mut c_void, acc_size: usize, n: usize) {
+unsafe extern "C" fn reduce(
+    fold: FoldFn,
+    combine: CombineFn,
+    ctx: *mut c_void,
+    acc: *mut c_void,
+    acc_size: usize,
+    n: usize,
+) {
     // SAFETY: the measuring program passes an accumulator of acc_size bytes.
     let folding = unsafe { Folding::new((fold, combine), ctx, (acc, acc_size), n, range_count(n)) };
     let folding = &folding;
