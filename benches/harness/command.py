@@ -21,6 +21,7 @@ def _arguments():
     parser.add_argument("--budget", type=float, help="ms of samples per measurement (default: 150; quick: 50)")
     parser.add_argument("--quick", action="store_true", help="about a minute: fewer peers, fewer rounds, smaller arrays, coarse sweep")
     parser.add_argument("--workers", type=int, default=cpu_count(), help="threads for everybody (default: the CPUs)")
+    parser.add_argument("--patience", type=float, help="s for waiting and measuring again when others disturb (default: 300; quick: 30)")
     parser.add_argument("--library", type=Path, help="libparmap.so to measure (default: build it)")
     parser.add_argument("--against", type=Path, help="a second libparmap.so, measured as `against`")
     parser.add_argument("--sweep", action="store_true", help="only the sweep over counts and costs against the plain loop")
@@ -61,6 +62,7 @@ def _measure_rows(machine, chosen, taking_part, arguments, repeats, budget):
     """Row name -> contender name -> one {metric: samples} per round; and the refusals."""
     taken, refused = {}, {}
     for row in (row for row in chosen if not row.source):
+        begin = time.monotonic()
         by_name = taken[row.name] = {contender.name: [] for contender in taking_part}
         parameters = {**row.parameters, **(row.quick if arguments.quick else {})}
         for _ in range(_rounds(arguments, row, repeats)):
@@ -73,7 +75,7 @@ def _measure_rows(machine, chosen, taking_part, arguments, repeats, budget):
                 except Failure as failure:
                     refused[row.name, contender.name] = str(failure)
                     _say(f"  {contender.title} at {row.name}: {failure}")
-        _say(f"  {row.name}")
+        _say(f"  {row.name}: {time.monotonic() - begin:.1f} s")
     for row in (row for row in chosen if row.source):
         taken[row.name] = taken[row.source]
     return taken, refused
@@ -110,6 +112,7 @@ def main():
         return _list()
     repeats = arguments.repeats or (1 if arguments.quick else 5)
     budget = arguments.budget or (50 if arguments.quick else 150)
+    patience = (30 if arguments.quick else 300) if arguments.patience is None else arguments.patience
     chosen = _with_sources(_chosen(arguments.workload, rows.ROWS, "workload"))
     wanted = _chosen(arguments.contender, contenders.ALL, "contender")
     if arguments.quick and not arguments.contender:
@@ -120,7 +123,7 @@ def main():
     for name in ("loop", "parmap"):
         if name in missing:
             raise SystemExit(f"benches/run: {name} is missing: {missing[name]}")
-    machine = Machine(program, paths, library, arguments.workers, attempts=2 if arguments.quick else 4)
+    machine = Machine(program, paths, library, arguments.workers, patience)
     taking_part = [contender for contender in wanted if contender.name in paths]
     if contenders.LOOP not in taking_part:
         taking_part.insert(0, contenders.LOOP)

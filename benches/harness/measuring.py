@@ -9,6 +9,9 @@ from statistics import median
 
 TICKS = os.sysconf("SC_CLK_TCK")
 DISTURBED_SHARE = 0.08  # of all CPUs' time, taken by other programs
+ATTEMPTS = 4
+LOOK_S = 0.2  # how long it looks whether the machine is quiet
+QUIET_SHARE = 0.15  # coarse, as such a short look is
 DISTURBED_LEAST_S = 0.03  # below this the kernel's own accounting is too coarse
 
 
@@ -35,8 +38,9 @@ class Failure(Exception):
 class Machine:
     """What all measurements of one run share."""
 
-    def __init__(self, program, paths, library, workers, attempts):
-        self.program, self.paths, self.workers, self.attempts = program, paths, workers, attempts
+    def __init__(self, program, paths, library, workers, patience_s):
+        self.program, self.paths, self.workers = program, paths, workers
+        self.patience_s = patience_s  # what is left for waiting and measuring again
         self.libraries = {"parmap": library}
         self.ns_per_item, self.ns_per_round = 0.0, 1.0
         self.disturbed_s = self.measured_s = 0.0
@@ -50,19 +54,28 @@ class Machine:
         self.ns_per_item, self.ns_per_round = median(samples["ns_per_item"]), median(samples["ns_per_round"])
 
     def samples(self, contender, workload, parameters, budget_ms):
-        """The samples by metric, of the quietest attempt."""
+        """The samples by metric, of the quietest attempt that the run's patience allows."""
         best = None
-        for attempt in range(self.attempts):
-            if attempt > 0:
-                time.sleep(0.3)
+        for _ in range(ATTEMPTS):
             disturbed, wall, samples = self._attempt(contender, workload, parameters, budget_ms)
             if best is None or disturbed / wall < best[0] / best[1]:
                 best = (disturbed, wall, samples)
-            if disturbed < max(DISTURBED_LEAST_S, DISTURBED_SHARE * wall * cpu_count()):
+            quiet = disturbed < max(DISTURBED_LEAST_S, DISTURBED_SHARE * wall * cpu_count())
+            if quiet or self.patience_s <= 0:
                 break
+            self.patience_s -= wall
+            self._wait_for_quiet()
         self.disturbed_s += best[0]
         self.measured_s += best[1]
         return best[2]
+
+    def _wait_for_quiet(self):
+        while self.patience_s > 0:
+            busy = _busy_s()
+            time.sleep(LOOK_S)
+            self.patience_s -= LOOK_S
+            if _busy_s() - busy < QUIET_SHARE * LOOK_S * cpu_count():
+                break
 
     def _attempt(self, contender, workload, parameters, budget_ms):
         command = [

@@ -54,11 +54,11 @@ static void in_a_row(const struct setting *setting, struct work *work)
 {
     uint64_t begin = now_ns();
     size_t warm = 0;
-    while (warm < 2 || now_ns() - begin < 20000000)
+    while (warm < 1 || now_ns() - begin < 20000000)
         call(setting, work), warm++;
     uint64_t each = (now_ns() - begin) / warm + 1;
     size_t batch = 1000000 / each + 1;
-    struct budget budget = budget_of(setting, 5);
+    struct budget budget = budget_of(setting, 3);
     while (again(&budget)) {
         begin = now_ns();
         for (size_t k = 0; k < batch; k++)
