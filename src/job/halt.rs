@@ -47,13 +47,18 @@ impl<'a> Halt<'a> {
         Halt { cause: AtomicU32::new(0), cancel: cancel.unwrap_or(&NEVER) }
     }
 
-    /// Asked before every item, so it must cost nothing: two loads of lines that nobody writes until the end.
-    #[inline]
+    /// Whether no new item may start.
     pub fn stops(&self) -> bool {
         if self.cancel.load(Relaxed) != 0 {
             self.raise(Cause::CancelFlag);
         }
         self.cause.load(Relaxed) != 0
+    }
+
+    /// The same for the loop over items, where it is asked before every one.
+    #[inline]
+    pub fn brake(&self) -> Brake<'_> {
+        Brake { cause: &self.cause, cancel: self.cancel }
     }
 
     #[cold]
@@ -65,5 +70,19 @@ impl<'a> Halt<'a> {
     pub fn cause(&self) -> Option<Cause> {
         let raised = self.cause.load(Relaxed);
         Cause::ALL.into_iter().find(|&cause| cause as u32 == raised)
+    }
+}
+
+/// Two words that nobody writes until the end, so that looking at them before every item costs next to nothing.
+#[derive(Clone, Copy)]
+pub struct Brake<'a> {
+    cause: &'a AtomicU32,
+    cancel: &'a AtomicI32,
+}
+
+impl Brake<'_> {
+    #[inline(always)]
+    pub fn stops(&self) -> bool {
+        self.cause.load(Relaxed) | self.cancel.load(Relaxed) as u32 != 0
     }
 }

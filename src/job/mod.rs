@@ -37,6 +37,14 @@ pub struct Job {
     reduction: Option<Reduction>,
 }
 
+/// A hand-out: consecutive units.
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub units: Range<usize>,
+    /// How many items may start between two looks whether to stop; more than 1 only where items are known to be short.
+    pub stride: usize,
+}
+
 impl Job {
     pub fn new(work: Work, n: usize, grain: usize, keep_going: bool, items: user::Items) -> Job {
         let reduction = match &work {
@@ -62,19 +70,25 @@ impl Job {
     }
 
     /// Runs these units in order, as far as `halt` lets it, and counts them in `tally`.
-    pub fn run(&self, units: Range<usize>, halt: &Halt, tally: &mut Tally) {
+    pub fn run(&self, part: Part, halt: &Halt, tally: &mut Tally) {
         match &self.work {
-            Work::Map(map) => self.run_items(units, halt, tally, |i| map.call(i)),
-            Work::Bytes(bytes) => self.run_items(units, halt, tally, |i| bytes.call(i)),
+            Work::Map(map) => {
+                let map = *map;
+                self.run_items(part, halt, tally, |i| map.call(i));
+            }
+            Work::Bytes(bytes) => {
+                let bytes = *bytes;
+                self.run_items(part, halt, tally, |i| bytes.call(i));
+            }
             Work::For(range) => {
                 if !halt.stops() {
-                    let code = range.call(units.clone());
-                    self.settle(units, code, halt, tally);
+                    let code = range.call(part.units.clone());
+                    self.settle(part.units, code, halt, tally);
                 }
             }
             Work::Reduce(reduce) => {
                 let reduction = self.reduction.as_ref().expect("a reduce with items has its reduction");
-                for unit in units {
+                for unit in part.units {
                     if halt.stops() {
                         return;
                     }
@@ -96,29 +110,30 @@ impl Job {
         }
     }
 
-    /// The loop that every item of a map runs in: nothing in it but the call, and a look whether to stop.
-    #[inline]
-    fn run_items(&self, units: Range<usize>, halt: &Halt, tally: &mut Tally, call: impl Fn(usize) -> i32) {
-        let first = units.start;
-        let keeps_items = self.items.wanted();
-        for i in units.clone() {
-            if halt.stops() {
-                tally.done += i - first;
-                return;
-            }
-            let code = call(i);
-            if code != 0 {
-                self.fail(i..i + 1, code, tally);
-                if !self.keep_going {
-                    halt.raise(Cause::Failed);
-                    tally.done += i + 1 - first;
-                    return;
+    /// The loop that every item of a map runs in: nothing in it but the call, and between strides a look whether to stop.
+    #[inline(always)]
+    fn run_items(&self, part: Part, halt: &Halt, tally: &mut Tally, call: impl Fn(usize) -> i32) {
+        let Range { start, end } = part.units;
+        let brake = halt.brake();
+        let items = self.items;
+        let mut next = start;
+        while next < end && !brake.stops() {
+            let look_at = next + part.stride.min(end - next);
+            while next < look_at {
+                let code = call(next);
+                next += 1;
+                if code != 0 {
+                    self.fail(next - 1..next, code, tally);
+                    if !self.keep_going {
+                        halt.raise(Cause::Failed);
+                        break;
+                    }
+                } else if items.wanted() {
+                    items.set(next - 1..next, par_item { state: PAR_ITEM_OK, code: 0 });
                 }
-            } else if keeps_items {
-                self.items.set(i..i + 1, par_item { state: PAR_ITEM_OK, code: 0 });
             }
         }
-        tally.done += units.len();
+        tally.done += next - start;
     }
 
     fn run_fold(&self, unit: usize, reduce: &ReduceWork, reduction: &Reduction, halt: &Halt, tally: &mut Tally) {

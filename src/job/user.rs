@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::ptr;
 use std::time::Duration;
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct MapWork {
     pub function: unsafe extern "C" fn(*const c_void, *mut c_void, *mut c_void) -> c_int,
     pub ctx: *mut c_void,
@@ -45,7 +45,7 @@ impl ForWork {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct BytesWork {
     pub function: unsafe extern "C" fn(*const c_void, usize, *mut par_bytes, *mut c_void) -> c_int,
     pub ctx: *mut c_void,

@@ -12,11 +12,11 @@
 //! ```
 //!
 //! Idle helpers sleep on a count of postings. A helper counts itself as a sleeper, then looks for open loops once more,
-//! then sleeps unless the count has moved; a caller opens its loop, then looks for sleepers. All four are sequentially
-//! consistent, so one of the two sees the other and no posting is slept through (Dekker's argument).
+//! then sleeps unless the count has moved; a caller opens its loop, then looks for sleepers. A full fence stands between the
+//! two steps on either side, so one of the two sees the other and no posting is slept through (Dekker's argument).
 
 use super::futex;
-use crate::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::*};
+use crate::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::*, fence};
 use std::time::Duration;
 
 /// As many loops as there are bits to find them by. A caller that finds no slot works alone.
@@ -98,7 +98,7 @@ impl Board {
         self.slots[slot].0.posted.store(posted, Relaxed);
         // The hint comes before the loop is open: after it, a quick helper could have shut the loop already, and the hint
         // would stay behind. Release: whoever takes a seat sees the loop as it is now.
-        self.open.0.fetch_or(1 << slot, SeqCst);
+        self.open.0.fetch_or(1 << slot, Relaxed);
         self.slots[slot].0.state.store(HELD | OPEN | seats * SEAT, Release);
         self.wake_one();
         Some(Posting { board: self, slot })
@@ -152,18 +152,20 @@ impl Board {
 
     /// Sleeps until something is posted, unless something is open already.
     pub fn sleep(&self) {
-        let postings = self.postings.0.load(SeqCst);
-        self.sleepers.fetch_add(1, SeqCst);
-        if self.open.0.load(SeqCst) == 0 {
+        let postings = self.postings.0.load(Relaxed);
+        self.sleepers.fetch_add(1, Relaxed);
+        fence(SeqCst);
+        if self.open.0.load(Relaxed) == 0 {
             futex::wait(&self.postings.0, postings, None);
         }
-        self.sleepers.fetch_sub(1, SeqCst);
+        self.sleepers.fetch_sub(1, Relaxed);
     }
 
     /// Wakes one sleeper if there is one.
     pub fn wake_one(&self) {
-        if self.sleepers.load(SeqCst) > 0 {
-            self.postings.0.fetch_add(1, SeqCst);
+        fence(SeqCst);
+        if self.sleepers.load(Relaxed) > 0 {
+            self.postings.0.fetch_add(1, Relaxed);
             futex::wake(&self.postings.0, 1);
         }
     }
@@ -196,7 +198,7 @@ impl Posting<'_> {
         self.board.slots[self.slot]
             .0
             .state
-            .try_update(Relaxed, Relaxed, |now| (seats(now) > 0).then(|| now - SEAT))
+            .fetch_update(Relaxed, Relaxed, |now| (seats(now) > 0).then(|| now - SEAT))
             .is_ok()
     }
 
@@ -243,5 +245,112 @@ impl Drop for Seat<'_> {
         if helpers(before) == 1 && before & WAITING != 0 {
             futex::wake(state, i32::MAX);
         }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::Board;
+    use loom::cell::UnsafeCell;
+    use loom::sync::Arc;
+    use loom::thread;
+
+    /// What a caller posts: plain memory, which only the protocol of the board keeps from races.
+    struct Loop(UnsafeCell<u32>);
+
+    impl Loop {
+        fn add(&self, amount: u32) {
+            // SAFETY: loom reports the race if another thread is here at the same time.
+            self.0.with_mut(|value| unsafe { *value += amount });
+        }
+    }
+
+    /// A caller's part: posts, waits for its helpers if any has come, and reads what they did.
+    fn call(board: &Board) -> u32 {
+        let posted = Loop(UnsafeCell::new(0));
+        let posting = board.post(std::ptr::from_ref(&posted).addr(), 1).expect("a slot is free");
+        posting.shut();
+        while posting.has_helpers() {
+            posting.wait(None, || true);
+        }
+        posted.add(10);
+        drop(posting);
+        posted.0.with(|value| unsafe { *value }) // SAFETY: as in `add`.
+    }
+
+    fn help(board: &Board) -> bool {
+        let Some(seat) = board.join(0) else { return false };
+        // SAFETY: only `call` posts, and only loops.
+        let posted = unsafe { &*(seat.posted as *const Loop) };
+        posted.add(1);
+        seat.shut();
+        true
+    }
+
+    #[test]
+    fn a_loop_stays_until_its_helpers_have_left() {
+        loom::model(|| {
+            let board = Arc::new(Board::new());
+            let helper = thread::spawn({
+                let board = board.clone();
+                move || help(&board)
+            });
+            let (first, second) = (call(&board), call(&board));
+            let helped = helper.join().unwrap();
+            assert_eq!(first + second, 20 + u32::from(helped));
+        });
+    }
+
+    #[test]
+    fn two_callers_never_share_a_slot() {
+        loom::model(|| {
+            let board = Arc::new(Board::new());
+            let other = thread::spawn({
+                let board = board.clone();
+                move || call(&board)
+            });
+            let helper = thread::spawn({
+                let board = board.clone();
+                move || help(&board)
+            });
+            let sum = call(&board) + other.join().unwrap();
+            assert_eq!(sum, 20 + u32::from(helper.join().unwrap()));
+        });
+    }
+
+    #[test]
+    fn no_posting_is_slept_through() {
+        loom::model(|| {
+            let board = Arc::new(Board::new());
+            let helper = thread::spawn({
+                let board = board.clone();
+                move || {
+                    while !help(&board) {
+                        board.sleep();
+                    }
+                }
+            });
+            let posted = Loop(UnsafeCell::new(0));
+            let posting = board.post(std::ptr::from_ref(&posted).addr(), 1).expect("a slot is free");
+            helper.join().unwrap(); // loom reports a deadlock if the helper sleeps for ever
+            assert!(!posting.has_helpers());
+            drop(posting);
+            assert_eq!(posted.0.with(|value| unsafe { *value }), 1); // SAFETY: as in `add`.
+        });
+    }
+
+    #[test]
+    fn the_last_helper_wakes_the_caller_that_waits() {
+        loom::model(|| {
+            let board = Arc::new(Board::new());
+            let posted = Loop(UnsafeCell::new(0));
+            let posting = board.post(std::ptr::from_ref(&posted).addr(), 1).expect("a slot is free");
+            let seat = board.join(0).expect("a seat is free");
+            drop(seat);
+            let seat = board.join(0);
+            assert!(seat.is_none(), "one seat serves one helper");
+            posting.wait(None, || true);
+            drop(posting);
+        });
     }
 }

@@ -1,6 +1,6 @@
 //! Waiting until a word changes.
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(loom)))]
 mod system {
     use crate::atomic::AtomicU32;
     use std::ptr;
@@ -33,7 +33,7 @@ mod system {
 }
 
 /// Other Unixes: one lock and one condition for all words. Slower, and right.
-#[cfg(not(target_os = "linux"))]
+#[cfg(all(not(target_os = "linux"), not(loom)))]
 mod system {
     use crate::atomic::{AtomicU32, Ordering::SeqCst};
     use std::sync::{Condvar, Mutex, PoisonError};
@@ -52,6 +52,31 @@ mod system {
 
     pub fn wake(_word: &AtomicU32, _waiters: i32) {
         drop(LOCK.lock().unwrap_or_else(PoisonError::into_inner));
+        CHANGED.notify_all();
+    }
+}
+
+/// Under loom: the same with loom's lock and condition, so that a lost wake-up shows as a deadlock.
+#[cfg(loom)]
+mod system {
+    use crate::atomic::{AtomicU32, Ordering::SeqCst};
+    use loom::sync::{Condvar, Mutex};
+    use std::time::Duration;
+
+    loom::lazy_static! {
+        static ref LOCK: Mutex<()> = Mutex::new(());
+        static ref CHANGED: Condvar = Condvar::new();
+    }
+
+    pub fn wait(word: &AtomicU32, expected: u32, _timeout: Option<Duration>) {
+        let guard = LOCK.lock().unwrap();
+        if word.load(SeqCst) == expected {
+            drop(CHANGED.wait(guard));
+        }
+    }
+
+    pub fn wake(_word: &AtomicU32, _waiters: i32) {
+        let _guard = LOCK.lock().unwrap();
         CHANGED.notify_all();
     }
 }

@@ -3,7 +3,7 @@
 use super::board::Seat;
 use super::call::Call;
 use super::index::Inside;
-use crate::job::{Cause, Tally};
+use crate::job::{Cause, Part, Tally};
 use crate::schedule::Pace;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -94,7 +94,8 @@ impl<'a, 'job> Worker<'a, 'job> {
         let units = hand_out.len();
         let mut tally = Tally::default();
         let begin = Instant::now();
-        call.job.run(hand_out, &call.halt, &mut tally);
+        let part = Part { units: hand_out, stride: self.pace.stride() };
+        call.job.run(part, &call.halt, &mut tally);
         let end = Instant::now();
         let ticks = end.duration_since(begin).as_nanos() as u64;
         self.pace.learn(units, ticks);
