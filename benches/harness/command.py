@@ -12,21 +12,23 @@ from pathlib import Path
 from . import build, contenders, picture, results, rows, table
 from .measuring import Failure, Machine, cpu_count
 
+OUTPUT = build.ROOT / "target" / "bench"
+
 
 def _arguments():
     parser = argparse.ArgumentParser(prog="benches/run", description="libparmap beside its peers, on this machine.")
     parser.add_argument("--workload", action="append", help="rows by name, comma-separated (default: all)")
     parser.add_argument("--contender", action="append", help="contenders by name, comma-separated (default: all)")
-    parser.add_argument("--repeats", type=int, help="rounds in which every contender is measured once (default: 5; quick: 1)")
+    parser.add_argument("--repeats", type=int, help="rounds; each measures every contender once (default: 5; quick: 1)")
     parser.add_argument("--budget", type=float, help="ms of samples per measurement (default: 150; quick: 50)")
-    parser.add_argument("--quick", action="store_true", help="about a minute: fewer peers, fewer rounds, smaller arrays, coarse sweep")
+    parser.add_argument("--quick", action="store_true", help="about a minute: fewer peers and rounds, a coarse sweep")
     parser.add_argument("--workers", type=int, default=cpu_count(), help="threads for everybody (default: the CPUs)")
-    parser.add_argument("--patience", type=float, help="s for waiting and measuring again when others disturb (default: 300; quick: 30)")
+    parser.add_argument("--patience", type=float, help="s to wait and measure again if disturbed (default: 300; quick: 30)")
     parser.add_argument("--library", type=Path, help="libparmap.so to measure (default: build it)")
     parser.add_argument("--against", type=Path, help="a second libparmap.so, measured as `against`")
-    parser.add_argument("--sweep", action="store_true", help="only the sweep over counts and costs against the plain loop")
+    parser.add_argument("--sweep", action="store_true", help="only the sweep against the plain loop")
     parser.add_argument("--no-sweep", action="store_true", help="leave the sweep out")
-    parser.add_argument("--output", type=Path, default=build.ROOT / "target" / "bench", help="folder for numbers, tables, picture")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for numbers, tables and picture")
     parser.add_argument("--list", action="store_true", help="name workloads and contenders, and stop")
     return parser.parse_args()
 
@@ -64,14 +66,13 @@ def _measure_rows(machine, chosen, taking_part, arguments, repeats, budget):
     for row in (row for row in chosen if not row.source):
         begin = time.monotonic()
         by_name = taken[row.name] = {contender.name: [] for contender in taking_part}
-        parameters = {**row.parameters, **(row.quick if arguments.quick else {})}
         for _ in range(_rounds(arguments, row, repeats)):
             # In a new order each round, so that nobody always follows the same neighbour.
             for contender in random.sample(taking_part, len(taking_part)):
                 if (row.name, contender.name) in refused:
                     continue
                 try:
-                    by_name[contender.name].append(machine.samples(contender, row.workload, parameters, budget))
+                    by_name[contender.name].append(machine.samples(contender, row.workload, row.parameters, budget))
                 except Failure as failure:
                     refused[row.name, contender.name] = str(failure)
                     _say(f"  {contender.title} at {row.name}: {failure}")
@@ -85,6 +86,13 @@ def _with_sources(chosen):
     """A row that shares another's process needs that one measured too."""
     names = {row.name for row in chosen} | {row.source for row in chosen}
     return [row for row in rows.ROWS if row.name in names]
+
+
+def _quick(row):
+    if not row.quick:
+        return row
+    said = ", ".join(f"{name} {value:,}" for name, value in row.quick.items()).replace(",", " ")
+    return replace(row, title=f"{row.title} (here {said})", parameters={**row.parameters, **row.quick})
 
 
 def _measure_sweep(machine, ours, arguments, repeats, budget):
@@ -114,6 +122,8 @@ def main():
     budget = arguments.budget or (50 if arguments.quick else 150)
     patience = (30 if arguments.quick else 300) if arguments.patience is None else arguments.patience
     chosen = _with_sources(_chosen(arguments.workload, rows.ROWS, "workload"))
+    if arguments.quick:
+        chosen = [_quick(row) for row in chosen]
     wanted = _chosen(arguments.contender, contenders.ALL, "contender")
     if arguments.quick and not arguments.contender:
         wanted = [contender for contender in wanted if contender.quick]
@@ -141,7 +151,7 @@ def main():
 
     texts = [f"{_machine_name()}; {arguments.workers} workers; {repeats} rounds; {time.monotonic() - begin:.0f} s"]
     share = machine.disturbed_s / max(machine.measured_s * cpu_count(), 1e-9)
-    texts.append(f"Other programs took {share:.1%} of the CPUs during the measurements.")
+    texts.append(f"Other programs took {share:.1%} of the CPUs during the measurements (?: of this one).")
     texts += [f"Missing: {name}: {reason}" for name, reason in missing.items()]
     texts += [f"Refused: {name} at {row}: {reason}" for (row, name), reason in refused.items()]
     arguments.output.mkdir(parents=True, exist_ok=True)
@@ -152,10 +162,13 @@ def main():
         texts.append(table.everybody(chosen, numbers, [one for one in taking_part if one is not contenders.LOOP]))
         drawn = [peer for peer in peers if peer.family in picture.COLOURS]
         (arguments.output / "speed.svg").write_text(
-            picture.speed(chosen, numbers, contenders.OURS, drawn, _machine_name())
+            picture.speed(chosen, numbers, contenders.OURS, drawn, arguments.workers, _machine_name())
         )
     if swept:
-        texts.append("Against the plain loop, at a call site called before: times as fast, or ns more where the loop takes less than 2 us:")
+        texts.append(
+            "Against the plain loop, at a call site called before: "
+            "times as fast, or ns more where the loop takes less than 2 us:"
+        )
         texts.append(table.sweep(swept, rows.SWEEP_COUNTS, rows.SWEEP_COSTS_NS))
     raw = {"rows": taken, "sweep": [[n, cost, *values] for (n, cost), values in swept.items()], "missing": missing}
     (arguments.output / "numbers.json").write_text(json.dumps(raw))

@@ -101,7 +101,12 @@ PEERS = [
     ),
     Contender("chili", "chili", "chili", "chili", "peers", needs="the crate chili", quick=True),
     Contender(
-        "pthreads", "pthreads per call", "pthreads per call", "pthreads", "pthreads.so", ("cc", "contenders/pthreads.c", "-pthread")
+        "pthreads",
+        "pthreads per call",
+        "pthreads per call",
+        "pthreads",
+        "pthreads.so",
+        ("cc", "contenders/pthreads.c", "-pthread"),
     ),
 ]
 

@@ -20,10 +20,16 @@ class Number:
     ratio: float  # plain loop / contender, median of the ratios of each repeat
     ratio_low: float
     ratio_high: float
+    disturbed: bool  # other programs ran during half of the rounds or more, the plain loop's or the contender's
+
+
+def _disturbed(repeats):
+    return bool(repeats) and median(repeat["disturbed"][0] for repeat in repeats) > 0
 
 
 def numbers(row, taken):
-    """`taken`: contender name -> one {metric: samples} per repeat. Repeats are paired: loop and contender of the same round."""
+    """`taken`: contender name -> one {metric: samples} per repeat, paired with the plain loop's of the same round."""
+    disturbed_loop = _disturbed(taken.get("loop", []))
     loop = [median(repeat[row.metric]) for repeat in taken.get("loop", []) if row.metric in repeat]
     cells = {}
     for name, repeats in taken.items():
@@ -33,6 +39,13 @@ def numbers(row, taken):
         ratios = [reference / max(value, 1e-9) for reference, value in zip(loop, medians)] or [float("nan")]
         pooled = [value for repeat in repeats for value in repeat[row.metric]]
         cells[name] = Number(
-            median(medians), percentile(pooled, 0.99), min(medians), max(medians), median(ratios), min(ratios), max(ratios)
+            median(medians),
+            percentile(pooled, 0.99),
+            min(medians),
+            max(medians),
+            median(ratios),
+            min(ratios),
+            max(ratios),
+            disturbed_loop or _disturbed(repeats),
         )
     return cells

@@ -15,7 +15,6 @@ class Row:
     bytes: int = 0  # moved in one call, for GB/s
     quick: dict = field(default_factory=dict)  # parameters that --quick changes
     repeats: float = 1.0  # of the run's repeats
-    slow: bool = False  # left out of --quick
     source: str = ""  # another row whose process yields this metric too
 
 
@@ -23,8 +22,8 @@ def _calls(name, title, shown="ratio", unit="us", **parameters):
     return Row(name, title, "calls", parameters, shown=shown, unit=unit)
 
 
-_MEMORY = {"n": 50_000_000}
-_QUICK_MEMORY = {"n": 20_000_000}
+def _memory(name, title, workload, n, moved):
+    return Row(name, title, workload, {"n": n}, bytes=moved, quick={"n": 20_000_000}, repeats=0.6)
 
 ROWS = [
     _calls("hot-2", "2 trivial items, call after call", "latency", "ns", n=2),
@@ -37,9 +36,9 @@ ROWS = [
     _calls("small-slept", "1000 items of 20 ns, caller slept 1 ms", n=1000, cost=20, pause="asleep", pause_us=1000),
     _calls("small-busy", "1000 items of 20 ns, caller busy 1 ms", n=1000, cost=20, pause="busy", pause_us=1000),
     _calls("million", "a million items of 100 ns", n=1_000_000, cost=100),
-    Row("line-item", "a*in+b on 5e7 doubles, per item", "line_per_item", _MEMORY, bytes=16, quick=_QUICK_MEMORY, repeats=0.6),
-    Row("line-range", "a*in+b on 5e7 doubles, per range", "line_per_range", _MEMORY, bytes=16, quick=_QUICK_MEMORY, repeats=0.6),
-    Row("sum", "sum of 1e8 doubles (reduce)", "sum", {"n": 100_000_000}, bytes=8, quick=_QUICK_MEMORY, repeats=0.6),
+    _memory("line-item", "a*in+b on 5e7 doubles, per item", "line_per_item", 50_000_000, 16),
+    _memory("line-range", "a*in+b on 5e7 doubles, per range", "line_per_range", 50_000_000, 16),
+    _memory("sum", "sum of 1e8 doubles (reduce)", "sum", 100_000_000, 8),
     Row("fib", "fib 38, 37, 36, 35, 34, 33", "fibonacci", {"from": 38}, quick={"from": 36}),
     Row("pareto-falling", "2000 Pareto costs, falling", "pareto", {"order": "falling"}),
     Row("pareto-rising", "2000 Pareto costs, rising", "pareto", {"order": "rising"}),
@@ -47,18 +46,18 @@ ROWS = [
     Row("nbody", "128 bodies, two small loops a step", "nbody"),
     Row("callers", "8 threads calling at once", "callers", {"threads": 8}),
     Row("texts", "a million short texts (par_map_bytes)", "texts", {"n": 1_000_000}, quick={"n": 200_000}, repeats=0.6),
-    Row("changing", "1000 cheap calls, then 64 x 20 us, one pointer: the costly call", "changing", metric="costly_ns"),
-    Row("changing-cheap", "the same: a cheap call", "changing", metric="cheap_ns", shown="latency", unit="ns", source="changing"),
+    Row("changing", "64 x 20 us after 1000 cheap calls, same pointer", "changing", metric="costly_ns"),
+    Row("changing-cheap", "the cheap calls between (8 x 1 ns)", "changing", {}, "cheap_ns", "latency", "ns", source="changing"),
     Row(
         "alternating",
-        "1000 x 2 ns and 64 x 20 us in turn, one pointer: the costly call",
+        "64 x 20 us in turn with 1000 x 2 ns, same pointer",
         "changing",
         {"cheap_n": 1000, "cheap_cost": 2, "cheap_calls": 1},
         metric="costly_ns",
     ),
     Row(
         "alternating-cheap",
-        "the same: the cheap call",
+        "1000 x 2 ns in turn with 64 x 20 us, same pointer",
         "changing",
         metric="cheap_ns",
         shown="latency",
@@ -66,15 +65,13 @@ ROWS = [
     ),
     Row(
         "short-and-long",
-        "4 and 100 000 items of 10 ns in turn, one pointer: the long call",
+        "100 000 x 10 ns in turn with 4 x 10 ns",
         "changing",
         {"cheap_n": 4, "cheap_cost": 10, "cheap_calls": 1, "costly_n": 100_000, "costly_cost": 10},
         metric="costly_ns",
     ),
-    Row("idle-2ms", "CPU burnt in the first 2 ms after the last call", "idle", metric="first_2ms_us", shown="burnt", repeats=0.4),
-    Row(
-        "idle", "CPU burnt from then to 1 s", "idle", metric="afterwards_us", shown="burnt", source="idle-2ms", repeats=0.4
-    ),
+    Row("idle-2ms", "CPU burnt in 2 ms after the last call", "idle", {}, "first_2ms_us", "burnt", repeats=0.4),
+    Row("idle", "CPU burnt from then to 1 s", "idle", {}, "afterwards_us", "burnt", repeats=0.4, source="idle-2ms"),
     Row(
         "rhythm-10ms",
         "CPU burnt per call of 100 x 1 us every 10 ms",

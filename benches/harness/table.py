@@ -17,9 +17,14 @@ def duration(ns):
 
 
 def cell(row, number):
-    """Ratios stand alone; latencies are median / 99th percentile, or the median alone where calls were timed in batches."""
+    """A question mark: other programs ran meanwhile."""
     if number is None:
         return "-"
+    return _value(row, number) + ("?" if number.disturbed else "")
+
+
+def _value(row, number):
+    """Ratios stand alone; latencies are median / 99th percentile, or the median alone where calls were timed in batches."""
     if row.shown == "burnt":
         return _short(number.value)
     if row.shown == "latency":
@@ -37,9 +42,10 @@ def unit(row):
 def reference(row, number):
     if number is None:
         return "-"
-    if row.bytes:
-        return f"{duration(number.value)}, {row.bytes * row.parameters['n'] / number.value:.1f} GB/s"
-    return cell(row, number) + f" {unit(row)}" if row.shown != "ratio" else duration(number.value)
+    if row.shown != "ratio":
+        return f"{cell(row, number)} {unit(row)}"
+    rate = f", {row.bytes * row.parameters['n'] / number.value:.1f} GB/s" if row.bytes else ""
+    return duration(number.value) + rate + ("?" if number.disturbed else "")
 
 
 def spread(row, number):
