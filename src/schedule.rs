@@ -33,8 +33,9 @@ const GROWTH: usize = 8;
 /// A worker takes at most a share of what is left that leaves so many hand-outs to each.
 const HAND_OUTS_LEFT: usize = 2;
 
-/// The line of units that are not handed out yet.
+/// The line of units that are not handed out yet. Every worker writes it, so it has cache lines of its own.
 #[derive(Debug)]
+#[repr(align(128))]
 pub struct Schedule {
     next: AtomicUsize,
     units: usize,

@@ -23,7 +23,7 @@ pub struct Pool {
     pub board: Board,
     pub attention: Attention,
     helpers: AtomicUsize,
-    /// Crews of threads, as they were hired. Dropping one would end its threads.
+    /// Each a thread. Dropping one would end it.
     crews: Mutex<Vec<rayon::ThreadPool>>,
 }
 
@@ -69,26 +69,20 @@ impl Pool {
     fn hire_more(&'static self, wanted: usize) -> (usize, Option<io::Error>) {
         let mut crews = self.crews.lock().unwrap_or_else(PoisonError::into_inner);
         let _mask = SignalsBlocked::new();
-        let mut refusal = None;
-        let helpers = self.helpers.load(Acquire);
-        let mut missing = wanted.saturating_sub(helpers);
-        while missing > 0 {
-            match hire_crew(helpers, missing) {
+        let mut helpers = self.helpers.load(Acquire);
+        while helpers < wanted {
+            match hire_one(helpers) {
                 Ok(crew) => {
-                    // spawn_broadcast returns at once: the threads begin to look for work on their own.
-                    crew.spawn_broadcast(move |thread| self.reside(helpers + thread.index()));
+                    // spawn_broadcast returns at once: the thread begins to look for work on its own.
+                    crew.spawn_broadcast(move |_| self.reside(helpers));
                     crews.push(crew);
-                    self.helpers.store(helpers + missing, Release);
-                    return (helpers + missing, refusal);
+                    helpers += 1;
+                    self.helpers.store(helpers, Release);
                 }
-                Err((granted, error)) => {
-                    // The granted ones have been let go with the crew that did not come about.
-                    refusal = Some(error);
-                    missing = granted.min(missing - 1);
-                }
+                Err(error) => return (helpers, Some(error)),
             }
         }
-        (helpers, refusal)
+        (helpers, None)
     }
 
     /// What a helper does for ever.
@@ -119,24 +113,23 @@ impl Pool {
     }
 }
 
-/// All threads or none, since that is how rayon builds: the error has how many were granted before the refusal.
-fn hire_crew(before: usize, size: usize) -> Result<rayon::ThreadPool, (usize, io::Error)> {
-    let mut granted = 0;
+/// A crew of one: rayon makes all threads of a pool or none, and what the system has granted is to be kept.
+fn hire_one(before: usize) -> Result<rayon::ThreadPool, io::Error> {
     let mut refusal = None;
     let crew = rayon::ThreadPoolBuilder::new()
-        .num_threads(size)
+        .num_threads(1)
         .spawn_handler(|thread| {
-            let mut builder = std::thread::Builder::new().name(format!("parmap-{}", before + thread.index() + 1));
+            let mut builder = std::thread::Builder::new().name(format!("parmap-{}", before + 1));
             if let Some(size) = default_stack_size() {
                 builder = builder.stack_size(size);
             }
-            builder.spawn(move || thread.run()).map(|_| granted += 1).map_err(|error| {
+            builder.spawn(move || thread.run()).map(drop).map_err(|error| {
                 refusal = error.raw_os_error();
                 error
             })
         })
         .build();
-    crew.map_err(|_| (granted, io::Error::from_raw_os_error(refusal.unwrap_or(libc::EAGAIN))))
+    crew.map_err(|_| io::Error::from_raw_os_error(refusal.unwrap_or(libc::EAGAIN)))
 }
 
 /// What pthread_create would give a thread of the host; Rust's own default is smaller.
