@@ -108,17 +108,26 @@ struct watch {
     pthread_t caller;
     PyObject *progress; /* callable(done, total), or NULL */
     int signals;        /* is this the one thread on which Python handles signals? */
-    int raised;         /* an exception waits in `thread` */
+    char apart[64];     /* the caller writes below at every item, and helpers read above: not in one cache line */
     int stride, skip;   /* look at the clock every `stride` items: next after `skip` more */
     int64_t looked_ms;  /* what the clock showed last */
     int64_t due_ms;     /* when to look for signals next */
+    int raised;         /* an exception waits in `thread` */
 };
 
 int watch_open(struct watch *watch, PyObject *progress);
 /* For the library's `poll`: progress, then signals. */
 int watch_poll(const par_progress *progress, void *watch);
-/* For loops: non-zero once an exception waits and the map should stop. Costs next to nothing until due. */
-int watch_look_up(struct watch *watch);
+int watch_look_closer(struct watch *watch);
+
+/* For loops: non-zero once an exception waits and the map should stop. Helpers never look: the exception belongs
+ * to the caller, and so do the clock and the counter. */
+static inline int watch_look_up(struct watch *watch)
+{
+    if (!watch->signals || !pthread_equal(pthread_self(), watch->caller) || --watch->skip > 0)
+        return 0;
+    return watch_look_closer(watch);
+}
 
 /* ---- element_loops.c --------------------------------------------------------------------------------------- */
 

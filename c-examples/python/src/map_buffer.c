@@ -16,7 +16,7 @@ static par_status run_without_the_gil(struct map_call *call, const struct functi
     Py_BEGIN_ALLOW_THREADS
     if (form->loop != NULL)
         status = par_for(form->loop, call, (size_t)(src->view.len / src->view.itemsize), options);
-    else if (call->watch.signals)
+    else if (call->watch.signals && options->poll == NULL)
         status = par_map(map_watched_item, call, call->in, src->item_size, call->out, out->item_size, src->n_items,
                          options);
     else

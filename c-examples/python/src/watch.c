@@ -85,10 +85,14 @@ int watch_poll(const par_progress *progress, void *context)
  * sixteenth reads it. One reading that finds time has passed, and each item is asked about again. */
 #define MOST_SKIPPED 16
 
-static int look_at_the_clock(struct watch *watch)
+int watch_look_closer(struct watch *watch)
 {
-    const int64_t now = now_ms();
+    int64_t now;
 
+    watch->skip = 1;
+    if (watch->raised)
+        return STOPPED;
+    now = now_ms();
     if (now != watch->looked_ms)
         watch->stride = 1;
     else if (watch->stride < MOST_SKIPPED)
@@ -101,17 +105,8 @@ static int look_at_the_clock(struct watch *watch)
     PyEval_RestoreThread(watch->thread);
     watch->raised = PyErr_CheckSignals() < 0;
     PyEval_SaveThread();
-    return watch->raised ? STOPPED : 0;
-}
-
-int watch_look_up(struct watch *watch)
-{
-    /* Helpers never look: the exception belongs to the caller, and so does the clock. */
-    if (!watch->signals || !pthread_equal(pthread_self(), watch->caller))
+    if (!watch->raised)
         return 0;
-    if (watch->raised)
-        return STOPPED;
-    if (--watch->skip > 0)
-        return 0;
-    return look_at_the_clock(watch);
+    watch->skip = 1;
+    return STOPPED;
 }
