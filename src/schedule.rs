@@ -221,7 +221,9 @@ mod tests {
         for rising in [true, false] {
             let cost = |i: usize| 100 * NANO * if rising { i as u64 } else { 9_999 - i as u64 };
             let (_, ends) = run(10_000, 1, 4, cost);
-            assert!(ends.into_iter().max().unwrap() < total / 4 + 2 * MOST);
+            // The worker that takes the last item may end by it, and no more, behind the others.
+            let longest = 9_999 * 100 * NANO;
+            assert!(ends.into_iter().max().unwrap() < total / 4 + longest + MOST);
         }
     }
 }
