@@ -107,6 +107,8 @@ fn opening() -> String {
  * Rules that hold for every call:
  * - Callbacks run at once, in no promised order, on threads that the library owns and on the calling thread. They may
  *   call par_* themselves. They must not throw, longjmp out, or end their thread.
+ * - Items must not wait for one another: one worker may have to run them all, since the system may refuse threads and short
+ *   calls stay on the calling thread.
  * - A call returns only when no callback of it is running any more. What callbacks wrote is then visible to the caller.
  * - Any thread may call at any time, also in a forked child. A child that is forked inside a callback may call, too, and
  *   must end itself (exec, _exit): it must not return from the callback.

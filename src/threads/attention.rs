@@ -22,8 +22,6 @@ const LONGEST: Picos = 1_800 * MICRO;
 #[repr(align(128))]
 pub struct Attention {
     looking: AtomicUsize,
-    /// Threads that drive a loop of their own.
-    callers: AtomicUsize,
     regret: AtomicU64,
     /// The usual gap between two calls.
     gap: AtomicU64,
@@ -34,7 +32,6 @@ impl Attention {
     pub fn new() -> Attention {
         Attention {
             looking: AtomicUsize::new(0),
-            callers: AtomicUsize::new(0),
             regret: AtomicU64::new(0),
             gap: AtomicU64::new(Picos::MAX),
             last_call: AtomicU64::new(0),
@@ -46,17 +43,8 @@ impl Attention {
         Counted::new(&self.looking)
     }
 
-    /// A caller drives a loop while the answer lives.
-    pub fn calling(&self) -> Counted<'_> {
-        Counted::new(&self.callers)
-    }
-
     pub fn anyone_looks(&self) -> bool {
         self.looking.load(Relaxed) > 0
-    }
-
-    pub fn callers(&self) -> usize {
-        self.callers.load(Relaxed)
     }
 
     /// How long a helper that finds nothing looks for more.

@@ -1,6 +1,5 @@
 //! The caller's side of a call that may have helpers: when its loop is opened to them, and its own part in it.
 
-use super::attention::Counted;
 use super::board::Posting;
 use super::call::Call;
 use super::pool::{self, Pool};
@@ -25,7 +24,6 @@ pub struct Opening<'a, 'job> {
     /// How many seats helpers have: a caller that looks on leaves every one to them.
     seats: usize,
     woken: bool,
-    _calling: Counted<'static>,
 }
 
 impl<'a, 'job> Opening<'a, 'job> {
@@ -33,8 +31,7 @@ impl<'a, 'job> Opening<'a, 'job> {
         let pool = pool::current();
         let seats = if options.poll.is_some() && call.job.items() > 0 { workers } else { workers - 1 };
         pool.attention.call_begins();
-        let _calling = pool.attention.calling();
-        Opening { call, posting: None, remark: None, os_error: 0, pool, workers, seats, woken: false, _calling }
+        Opening { call, posting: None, remark: None, os_error: 0, pool, workers, seats, woken: false }
     }
 
     /// Opens the loop, or wakes a helper for it, if the work that is left is worth that now.
@@ -46,20 +43,11 @@ impl<'a, 'job> Opening<'a, 'job> {
     }
 
     fn weigh(&mut self, work: Picos) {
-        if work < SHARE_FROM || self.cpus_are_taken() {
-            return;
-        }
         if work >= WAKE_FROM {
             self.open_and_wake();
-        } else if self.posting.is_none() && self.pool.attention.anyone_looks() {
+        } else if work >= SHARE_FROM && self.posting.is_none() && self.pool.attention.anyone_looks() {
             self.post();
         }
-    }
-
-    /// Whether every CPU has a caller already: then a helper would only take turns with them. Who asks for more workers
-    /// than there are CPUs, has his reasons.
-    fn cpus_are_taken(&self) -> bool {
-        self.pool.attention.callers() > 1 && self.pool.attention.callers() >= self.workers.max(self.pool.cpus)
     }
 
     pub fn open_and_wake(&mut self) {
@@ -98,7 +86,7 @@ pub fn work_along(opening: &mut Opening) {
     if opening.posting.is_none() && opening.seats > 0 {
         // Too short to wake a helper for, unless such calls come often.
         let work = opening.call.work_left();
-        if !opening.cpus_are_taken() && opening.pool.attention.worked_alone(work) {
+        if opening.pool.attention.worked_alone(work) {
             opening.open_and_wake();
         }
     }

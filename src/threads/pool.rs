@@ -19,7 +19,6 @@ use std::sync::{Mutex, PoisonError};
 pub struct Pool {
     /// Of the process whose threads these are.
     token: u64,
-    pub cpus: usize,
     pub board: Board,
     pub attention: Attention,
     helpers: AtomicUsize,
@@ -42,7 +41,6 @@ pub fn current() -> &'static Pool {
         }
         let fresh = Box::into_raw(Box::new(Pool {
             token,
-            cpus: crate::cpus::available(),
             board: Board::new(),
             attention: Attention::new(),
             helpers: AtomicUsize::new(0),

@@ -61,7 +61,8 @@ pub fn run_all(job: &Job, halt: &Halt, solo: &mut Solo) {
     let mut before = start;
     let mut pace = Pace::new(None);
     while solo.next < units && !halt.stops() {
-        let end = solo.next + pace.size(units - solo.next);
+        let left = units - solo.next;
+        let end = solo.next + pace.size(left).min(left);
         job.run(Part { units: solo.next..end, stride: pace.stride() }, halt, &mut solo.tally);
         let now = Tick::now();
         pace.learn(end - solo.next, now.since(before));
