@@ -1,7 +1,7 @@
 //! Virtual workers in virtual time, around the library's own schedule.
 
 use super::costs::Costs;
-use super::schedule::{Pace, Schedule};
+use super::schedule::{NANO, Pace, Schedule};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
@@ -62,7 +62,7 @@ struct Line {
 impl Line {
     fn new(items: Range<usize>, grain: usize, workers: usize, transfer_ns: u64) -> Line {
         Line {
-            schedule: Schedule::new(items.len(), grain, workers),
+            schedule: Schedule::new(0..items.len(), grain, workers),
             offset: items.start,
             free_at: 0,
             last_user: usize::MAX,
@@ -98,8 +98,8 @@ impl Machine {
         if !grouped {
             lines[0] = Line::new(0..costs.count(), grain, self.workers, self.far_ns);
         }
-        let mut group_paces = vec![Pace::new(); self.groups()];
-        let mut paces = vec![Pace::new(); self.workers];
+        let mut group_paces = vec![Pace::new(None); self.groups()];
+        let mut paces = vec![Pace::new(None); self.workers];
         let mut ready: BinaryHeap<_> = (0..self.workers).map(|worker| Reverse((0, worker))).collect();
         let mut outcome = Outcome { claims: 0, wall_ns: 0, work_ns: costs.total_ns(), workers: self.workers };
         while let Some(Reverse((now, worker))) = ready.pop() {
@@ -113,7 +113,7 @@ impl Machine {
                 if let Some(items) = refill {
                     // A refill is to last each member for REFILLS hand-outs of its own.
                     let expected = costs.of(&items) / (self.group * REFILLS) as u64;
-                    group_paces[group].learn(items.len(), expected);
+                    group_paces[group].learn(items.len(), expected * NANO);
                     lines[group] = Line { free_at: at, ..line_of_group(items) };
                     (taken, at) = lines[group].take(worker, at, &paces[worker]);
                     outcome.claims += 1;
@@ -125,7 +125,7 @@ impl Machine {
             };
             let work = costs.of(&items) + STAMP_NS;
             if let Sizing::Rule = sizing {
-                paces[worker].learn(items.len(), work);
+                paces[worker].learn(items.len(), work * NANO);
             }
             ready.push(Reverse((at + work, worker)));
         }
