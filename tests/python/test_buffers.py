@@ -268,3 +268,15 @@ def test_a_buffer_cannot_be_resized_while_it_is_mapped(kernels):
     libparmap.map_buffer(kernels.byte_plus_one, values, values, progress=grow)
     assert refused and len(values) == 24
     values.append(0)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, None])
+@pytest.mark.parametrize("n", [1, 2, 7, 100, 3000])
+def test_nothing_beside_the_items_is_touched(kernels, workers, n):
+    """Many calls, because the library learns from call to call how many items to take at once."""
+    memory = memoryview(array("d", [-1.0]) * (3 * n + 3000))
+    src, out = memory[:n], memory[n : 2 * n]
+    for _ in range(300):
+        libparmap.map_buffer(kernels.double_plus_one, src, out, workers=workers)
+    assert src.tolist() == [-1.0] * n and out.tolist() == [0.0] * n
+    assert memory[2 * n :].tolist() == [-1.0] * (n + 3000)
