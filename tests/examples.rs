@@ -162,7 +162,7 @@ fn digest_files_reports_what_it_cannot_read_and_goes_on(link: Link) {
     fs::create_dir_all(root.join("closed")).unwrap();
     fs::write(root.join("closed/hidden"), "hidden").unwrap();
     for name in ["secret", "closed"] {
-        fs::set_permissions(root.join(name), Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(root.join(name), Permissions::from_mode(0o000)).unwrap();
     }
     let test = "digest_files_reports_what_it_cannot_read_and_goes_on";
     if run(without_roots_eyes(Command::new("cat").arg(root.join("secret")))).status.success() {
