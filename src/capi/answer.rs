@@ -38,12 +38,12 @@ const BUG: &str = "a bug of libparmap: please report it, with what it printed to
 
 /// Reads, checks, runs, and tells. `report` is set as soon as it is known to be one.
 #[inline]
-unsafe fn attempt<'a>(
+unsafe fn attempt(
     name: &str,
     n: usize,
     raw: *const par_options,
     work: impl FnOnce() -> Result<Work, arguments::Refusal>,
-    report: &mut Option<&'a mut par_report>,
+    report: &mut Option<&mut par_report>,
 ) -> Result<par_status, Box<Refusal>> {
     let mut copy = MaybeUninit::uninit();
     // SAFETY: the caller of this function promises as much.

@@ -68,7 +68,7 @@ unsafe fn read_other<'a>(
     size: usize,
     copy: &'a mut MaybeUninit<par_options>,
 ) -> Result<Known<'a>, Box<Refusal>> {
-    if !(SMALLEST..=LARGEST).contains(&size) || size % align_of::<par_options>() != 0 {
+    if !(SMALLEST..=LARGEST).contains(&size) || !size.is_multiple_of(align_of::<par_options>()) {
         let right = size_of::<par_options>();
         return Err(format!("options->size is {size}, not {right}: initialise options with PAR_OPTIONS_INIT").into());
     }

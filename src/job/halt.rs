@@ -36,7 +36,10 @@ impl Cause {
 
 static NEVER: AtomicI32 = AtomicI32::new(0);
 
+/// Every worker looks at it between items, so it has cache lines of its own: next to anything that is written, each look would
+/// wait for that line.
 #[derive(Debug)]
+#[repr(align(128))]
 pub struct Halt<'a> {
     cause: AtomicU32,
     cancel: &'a AtomicI32,

@@ -70,7 +70,7 @@ pub struct Seat<'a> {
 }
 
 fn seats(state: u32) -> u32 {
-    state / SEAT & COUNT
+    (state / SEAT) & COUNT
 }
 
 fn helpers(state: u32) -> u32 {
@@ -99,7 +99,7 @@ impl Board {
         // The hint comes before the loop is open: after it, a quick helper could have shut the loop already, and the hint
         // would stay behind. Release: whoever takes a seat sees the loop as it is now.
         self.open.0.fetch_or(1 << slot, Relaxed);
-        self.slots[slot].0.state.store(HELD | OPEN | seats * SEAT, Release);
+        self.slots[slot].0.state.store(HELD | OPEN | (seats * SEAT), Release);
         self.wake_one();
         Some(Posting { board: self, slot })
     }

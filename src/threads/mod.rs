@@ -152,3 +152,26 @@ fn sum_up(outcome: &mut Outcome, job: &Job, halt: &Halt, tally: &Tally, busy: Pi
     // What came too late to keep an item from running stopped nothing.
     outcome.cause = halt.cause().filter(|cause| stopped || cause.spoils_all());
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use crate::job::user::Items;
+    use crate::job::{Cause, Job, Work};
+    use crate::options::Options;
+
+    /// What became of a job that has a bug of the library in every item.
+    fn run(n: usize, workers: usize) -> Option<Cause> {
+        let (items, keep_going) = (Items(std::ptr::null_mut()), true);
+        let job = Job::new(Work::Panic, n, 1, keep_going, items);
+        let options =
+            Options { workers, grain: 1, keep_going, timeout: None, cancel: None, poll: None, hooks: None, items };
+        super::run(&job, &options).cause
+    }
+
+    #[test]
+    fn a_panic_of_the_library_stops_the_call_and_goes_no_further() {
+        for (n, workers) in [(1, 1), (2, 1), (1000, 1), (2, 2), (1000, 4)] {
+            assert_eq!(run(n, workers), Some(Cause::Panicked), "{n} items, {workers} workers");
+        }
+    }
+}

@@ -123,10 +123,7 @@ fn hire_one(before: usize) -> Result<rayon::ThreadPool, io::Error> {
             if let Some(size) = default_stack_size() {
                 builder = builder.stack_size(size);
             }
-            builder.spawn(move || thread.run()).map(drop).map_err(|error| {
-                refusal = error.raw_os_error();
-                error
-            })
+            builder.spawn(move || thread.run()).map(drop).inspect_err(|error| refusal = error.raw_os_error())
         })
         .build();
     crew.map_err(|_| io::Error::from_raw_os_error(refusal.unwrap_or(libc::EAGAIN)))

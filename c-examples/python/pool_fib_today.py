@@ -1,0 +1,32 @@
+"""The same job as people write it today: multiprocessing.Pool over a pure-Python function."""
+
+import multiprocessing
+import time
+
+from fib_table import print_table
+
+# Seven below the numbers of the other examples, which would take a minute here.
+NUMBERS = [31, 30, 29, 28, 27, 26]
+
+
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+
+
+def main():
+    begin = time.perf_counter()
+    plain = [fib(number) for number in NUMBERS]
+    sequential = time.perf_counter() - begin
+
+    begin = time.perf_counter()
+    with multiprocessing.Pool() as pool:
+        answers = pool.map(fib, NUMBERS)
+    parallel = time.perf_counter() - begin
+
+    assert answers == plain
+    title = "multiprocessing.Pool, pure Python (smaller numbers: 38 to 33 would take a minute)"
+    print_table(title, NUMBERS, answers, sequential, parallel)
+
+
+if __name__ == "__main__":
+    main()
