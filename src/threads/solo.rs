@@ -71,3 +71,41 @@ pub fn run_all(job: &Job, halt: &Halt, solo: &mut Solo) {
     }
     solo.time = before.since(start);
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::{Solo, run_all, run_short};
+    use crate::job::user::Items;
+    use crate::job::{ForWork, Halt, Job, Tally, Work};
+    use std::ffi::{c_int, c_void};
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    /// Counts the items of each range, which must begin where the one before it ended.
+    unsafe extern "C" fn follow(begin: usize, end: usize, ctx: *mut c_void) -> c_int {
+        // SAFETY: the test passes a counter that outlives the call.
+        let next = unsafe { &*ctx.cast::<AtomicUsize>() };
+        c_int::from(next.swap(end, Relaxed) != begin)
+    }
+
+    #[test]
+    fn every_unit_runs_once_and_none_beyond_the_last() {
+        for n in (1..300).chain([1 << 20]) {
+            for short in [true, false] {
+                let next = AtomicUsize::new(0);
+                let ctx = std::ptr::from_ref(&next).cast_mut().cast();
+                let items = Items(std::ptr::null_mut());
+                let job = Job::new(Work::For(ForWork { function: follow, ctx }), n, 1, false, items);
+                let mut solo = Solo { next: 0, tally: Tally::default(), time: 0 };
+                let halt = Halt::new(None);
+                if short {
+                    run_short(&job, &halt, 1, &mut solo)
+                } else {
+                    run_all(&job, &halt, &mut solo)
+                }
+                assert_eq!((solo.tally.done, solo.tally.failed), (solo.next, 0), "{n}");
+                assert_eq!(next.load(Relaxed), solo.next, "{n}");
+                assert!(if short { solo.next <= n } else { solo.next == n }, "{n}");
+            }
+        }
+    }
+}
