@@ -72,16 +72,16 @@ pub fn run(job: &Job, options: &Options) -> Outcome {
 /// Runs the first items of a call that is known to be short, or all of one that has nobody to share with.
 #[inline]
 fn begin_alone(job: &Job, halt: &Halt, options: &Options, workers: usize, expected: Option<Picos>, solo: &mut Solo) {
-    let units = job.units();
+    let (units, grain) = (job.units(), job.unit_grain(options.grain));
     let watched = options.hooks.is_some() || options.timeout.is_some();
     if units == 0 || watched || halt.stops() {
         return;
     }
     if let Some(cost) = expected.filter(|cost| cost.saturating_mul(units as u64) < SHARE_FROM && units > 1) {
-        solo::run_short(job, halt, cost, solo);
+        solo::run_short(job, halt, grain, cost, solo);
     }
     if workers == 1 && options.poll.is_none() && solo.next < units {
-        if units == 1 { solo::run_one(job, halt, solo) } else { solo::run_all(job, halt, solo) }
+        if units == 1 { solo::run_one(job, halt, solo) } else { solo::run_all(job, halt, grain, solo) }
     }
 }
 

@@ -33,14 +33,14 @@ pub fn run_one(job: &Job, halt: &Halt, solo: &mut Solo) {
 
 /// Runs units that are `expected` to take so long each and not to be worth sharing, as long as the clock bears that out.
 #[inline]
-pub fn run_short(job: &Job, halt: &Halt, expected: Picos, solo: &mut Solo) {
+pub fn run_short(job: &Job, halt: &Halt, grain: usize, expected: Picos, solo: &mut Solo) {
     let _inside = Inside::enter(0);
     let units = job.units();
     let start = Tick::now();
     let mut size = 1;
     let mut allowed = SURPRISE;
     while solo.next < units && !halt.stops() {
-        let end = solo.next + size.min(units - solo.next);
+        let end = solo.next + size.max(grain).min(units - solo.next);
         job.run(Part { units: solo.next..end, stride: 16 }, halt, &mut solo.tally);
         solo.next = end;
         solo.time = Tick::now().since(start);
@@ -54,7 +54,7 @@ pub fn run_short(job: &Job, halt: &Halt, expected: Picos, solo: &mut Solo) {
 }
 
 /// Runs all units, with a look at the clock now and then only to find the right stride.
-pub fn run_all(job: &Job, halt: &Halt, solo: &mut Solo) {
+pub fn run_all(job: &Job, halt: &Halt, grain: usize, solo: &mut Solo) {
     let _inside = Inside::enter(0);
     let units = job.units();
     let start = Tick::now();
@@ -62,7 +62,7 @@ pub fn run_all(job: &Job, halt: &Halt, solo: &mut Solo) {
     let mut pace = Pace::new(None);
     while solo.next < units && !halt.stops() {
         let left = units - solo.next;
-        let end = solo.next + pace.size(left).min(left);
+        let end = solo.next + pace.size(left).max(grain).min(left);
         job.run(Part { units: solo.next..end, stride: pace.stride() }, halt, &mut solo.tally);
         let now = Tick::now();
         pace.learn(end - solo.next, now.since(before));
@@ -98,9 +98,9 @@ mod tests {
                 let mut solo = Solo { next: 0, tally: Tally::default(), time: 0 };
                 let halt = Halt::new(None);
                 if short {
-                    run_short(&job, &halt, 1, &mut solo)
+                    run_short(&job, &halt, 1, 1, &mut solo)
                 } else {
-                    run_all(&job, &halt, &mut solo)
+                    run_all(&job, &halt, 1, &mut solo)
                 }
                 assert_eq!((solo.tally.done, solo.tally.failed), (solo.next, 0), "{n}");
                 assert_eq!(next.load(Relaxed), solo.next, "{n}");
