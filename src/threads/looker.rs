@@ -28,13 +28,25 @@ pub fn look_on(opening: &mut Opening, poll: &Poll) {
             due = now + poll.every;
         }
         let posting = opening.posting.as_ref();
+        // Seats first: a helper that sits down between the two looks is then seen as one that may come, or as one that is
+        // there, and never as neither.
+        let seats = posting.is_some_and(Posting::has_seats);
         let helped = posting.is_some_and(Posting::has_helpers);
         if !helped && call.exhausted() && !call.has_returned() {
+            // A helper may have sat down and taken the last hand-out between the two looks. Once no more can sit down,
+            // a look tells for good whether one is there.
+            posting.inspect(|posting| posting.shut());
+            if posting.is_some_and(Posting::has_helpers) {
+                continue;
+            }
             break;
         }
-        let nobody_comes = posting.is_none_or(|posting| now >= first_due || !posting.has_seats());
+        let nobody_comes = !seats || now >= first_due;
         if !helped && nobody_comes && own.as_ref().is_none_or(|own| !own.was_refused()) {
             if own.is_none() && !posting.is_none_or(Posting::give_up_seat) {
+                if seats {
+                    continue; // the last seat has just been taken
+                }
                 break; // every seat was taken by a worker that was refused
             }
             if posting.is_some() && opening.remark.is_none() {
@@ -46,7 +58,7 @@ pub fn look_on(opening: &mut Opening, poll: &Poll) {
             own.get_or_insert_with(|| Worker::new(call)).step(Patience::Looks);
             continue;
         }
-        let Some(posting) = posting.filter(|posting| helped || posting.has_seats() && now < first_due + GRACE) else {
+        let Some(posting) = posting.filter(|_| helped || seats && now < first_due + GRACE) else {
             break; // whoever came was refused, and nobody else can be expected
         };
         let next = call.deadline.filter(|_| !call.halt.stops()).map_or(due, |deadline| deadline.min(due));
