@@ -48,7 +48,7 @@ def measure_program():
 
 
 def _native(contender):
-    target = NATIVE / contender.library
+    target = NATIVE / contender.shared_object
     compiler, source, *flags = contender.compile
     headers = [BENCHES / "contender.h", ROOT / "include" / "parmap.h"]
     if _newer(target, [BENCHES / source, *headers]):
@@ -66,16 +66,16 @@ def everything():
     paths, missing, failed = {}, {}, {}
     peers = None
     for contender in contenders.ALL:
-        if contender.library == "peers":
+        if contender.shared_object == "peers":
             if peers is None:
                 peers = _run(["cargo", "build", "--release", "--quiet", "--locked", "--lib"]) or ""
             errors = peers or None
             path = BENCHES / "target" / "release" / "libpeers.so"
         else:
             if contender.compile:
-                failed[contender.library] = _native(contender)
-            errors = failed.get(contender.library)
-            path = NATIVE / contender.library
+                failed[contender.shared_object] = _native(contender)
+            errors = failed.get(contender.shared_object)
+            path = NATIVE / contender.shared_object
         if errors is None:
             paths[contender.name] = path
         else:

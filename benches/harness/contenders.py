@@ -9,7 +9,7 @@ class Contender:
     title: str  # in the table
     family: str  # contenders of one family are variants of the same library
     symbol: str  # `struct contender contender_<symbol>`
-    library: str  # file name below benches/target/native, or "peers" for the Rust crates
+    shared_object: str  # file name below benches/target/native, or "peers" for the Rust crates
     compile: tuple = ()  # compiler and arguments after the sources' common ones
     needs: str = ""  # what to install where it is missing
     environment: dict = field(default_factory=dict)
@@ -24,7 +24,7 @@ def _openmp(name, title, compiler, needs, quick_schedule):
             title=f"{title} {schedule}",
             family=title,
             symbol=f"{name}_{schedule}",
-            library=f"{name}-{schedule}.so",
+            shared_object=f"{name}-{schedule}.so",
             compile=(
                 compiler,
                 "contenders/openmp.c",

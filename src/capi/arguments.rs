@@ -44,7 +44,7 @@ pub fn map(
     Ok(Work::Map(MapWork { function, ctx, input: input.cast(), in_size, output: output.cast(), out_size }))
 }
 
-pub fn range(function: par_range_fn, ctx: *mut c_void, _n: usize) -> Result<Work, Refusal> {
+pub fn range(function: par_range_fn, ctx: *mut c_void) -> Result<Work, Refusal> {
     let function = function.ok_or_else(|| null("fn", "the function to apply"))?;
     Ok(Work::For(ForWork { function, ctx }))
 }

@@ -57,7 +57,7 @@ pub unsafe extern "C" fn par_for(
     options: *const par_options,
 ) -> par_status {
     // SAFETY: the caller passes NULL or readable options, as the header asks.
-    unsafe { answer("par_for", n, options, || arguments::range(r#fn, ctx, n)) }
+    unsafe { answer("par_for", n, options, || arguments::range(r#fn, ctx)) }
 }
 
 /// The parallel form of

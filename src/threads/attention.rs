@@ -5,7 +5,7 @@
 //! - A caller whose loop is too short to wake a helper for works alone and adds what a helper would have saved to `regret`.
 //!   When that comes to the price of a wake-up, a helper is woken after all; from then on it is awake.
 //! - An idle helper looks for work for twice the usual gap between calls that could use one, but never longer than
-//!   `LONGEST`: if calls come no more often than that, it sleeps at once.
+//!   `LONGEST`: if calls come no more often than that, it looks no longer than waking it would take.
 
 use super::ticks::Tick;
 use crate::schedule::{MICRO, Picos};
