@@ -27,8 +27,9 @@ build: ## build the library: target/release/libparmap.so and libparmap.a
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
-setup: ## install the Debian packages that the tests want and that are missing
+setup: ## install what the tests want and lack: Debian packages, and MPIs from PyPI into target/mpi
 	@tests/setup
+	@tests/mpi/setup
 
 demo: build ## see it run: from C, a CPython extension, ctypes and cffi, beside multiprocessing; under a minute
 	@c-examples/demo
@@ -38,6 +39,7 @@ check: ## all tests, after setting up for them; under 15 minutes
 
 bench: build ## compare speed with the peers that are installed; the table and the picture go to target/bench
 	@benches/run
+	@$(PYTHON) benches/pools.py
 
 # ---- installing -----------------------------------------------------------------------------------------------------
 

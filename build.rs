@@ -11,6 +11,9 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("callbacks: never throw, never longjmp out", &["abi/callbacks"]),
     ("options and report", &["abi/options"]),
     ("the calls", &["capi/calls"]),
+    ("commands", &["abi/commands", "capi/commands"]),
+    ("meeting point: one thread per handle, not across fork", &["abi/sync", "capi/sync"]),
+    ("ranks: one thread at a time; every call initialises by itself", &["abi/mpi", "capi/mpi"]),
     ("about the library and the machine", &["capi/about"]),
 ];
 
@@ -105,8 +108,8 @@ fn opening() -> String {
  * Generated from the library's Rust source; do not edit. Link with -lparmap (pkg-config: parmap).
  *
  * Rules that hold for every call:
- * - Callbacks run at once, in no promised order, on threads that the library owns and on the calling thread. They may
- *   call par_* themselves. They must not throw, longjmp out, or end their thread.
+ * - Callbacks run at once, in no promised order, on threads that the library owns and on the calling thread, or in forked
+ *   workers (PAR_PROCESSES). They may call par_* themselves. They must not throw, longjmp out, or end their thread.
  * - Items must not wait for one another: one worker may have to run them all, since the system may refuse threads and short
  *   calls stay on the calling thread.
  * - A call returns only when no callback of it is running any more. What callbacks wrote is then visible to the caller.

@@ -1,6 +1,7 @@
 /* The Mandelbrot set, its lines computed by all CPUs, written to mandelbrot.png or to the file you name.
  *
  *     cc -O2 mandelbrot.c -o mandelbrot -lparmap -lm && ./mandelbrot
+ *     mpiexec -n 4 ./mandelbrot --mpi                  # the same, by the CPUs of several machines
  */
 #include <errno.h>
 #include <math.h>
@@ -43,22 +44,22 @@ static void colour(double steps, double rgb[3])
         rgb[i] += 0.5 - 0.5 * cos(2 * pi * (turn - phase[i]));
 }
 
-/* The lines begin .. end-1: par_for hands out ranges, so that the inner loops are plain C. */
-static int draw_lines(size_t begin, size_t end, void *picture)
+/* One line: its number goes in, its points come out. */
+static int draw_line(const void *number, void *points, void *ctx)
 {
     const double scale = 3.45 / WIDTH, left = -2.4, top = -1.15;
-    for (size_t row = begin; row < end; row++) {
-        uint8_t *point = (uint8_t *)picture + 3 * WIDTH * row;
-        for (size_t column = 0; column < WIDTH; column++, point += 3) {
-            double sum[3] = {0, 0, 0};
-            for (int part = 0; part < 4; part++) { /* four samples a point: smooth edges */
-                double x = (double)column + (part & 1 ? 0.75 : 0.25);
-                double y = (double)row + (part & 2 ? 0.75 : 0.25);
-                colour(escape(left + scale * x, top + scale * y), sum);
-            }
-            for (int i = 0; i < 3; i++)
-                point[i] = (uint8_t)(sum[i] / 4 * 255 + 0.5);
+    const int row = *(const int *)number;
+    uint8_t *point = points;
+    (void)ctx;
+    for (int column = 0; column < WIDTH; column++, point += 3) {
+        double sum[3] = {0, 0, 0};
+        for (int part = 0; part < 4; part++) { /* four samples a point: smooth edges */
+            double x = column + (part & 1 ? 0.75 : 0.25);
+            double y = row + (part & 2 ? 0.75 : 0.25);
+            colour(escape(left + scale * x, top + scale * y), sum);
         }
+        for (int i = 0; i < 3; i++)
+            point[i] = (uint8_t)(sum[i] / 4 * 255 + 0.5);
     }
     return 0;
 }
@@ -66,17 +67,25 @@ static int draw_lines(size_t begin, size_t end, void *picture)
 int main(int argc, char **argv)
 {
     static uint8_t picture[HEIGHT * WIDTH * 3];
-    const char *path = argc > 1 ? argv[1] : "mandelbrot.png";
+    static int rows[HEIGHT];
+    const int on_ranks = argc > 1 && strcmp(argv[1], "--mpi") == 0;
+    const char *path = argc > 1 + on_ranks ? argv[1 + on_ranks] : "mandelbrot.png";
 
     par_report report = {0};
     report.size = sizeof report;
     par_options options = PAR_OPTIONS_INIT;
     options.report = &report;
+    if (on_ranks)
+        options.executor = PAR_MPI; /* every rank makes the call, and has the picture in the end */
 
-    if (par_for(draw_lines, picture, HEIGHT, &options) != PAR_OK) {
+    for (int i = 0; i < HEIGHT; i++)
+        rows[i] = i;
+    if (par_map(draw_line, NULL, rows, sizeof rows[0], picture, 3 * WIDTH, HEIGHT, &options) != PAR_OK) {
         fprintf(stderr, "mandelbrot: %s\n", report.message);
         return 1;
     }
+    if (on_ranks && par_mpi_rank() != 0)
+        return 0;
     if (png_write(path, picture, WIDTH, HEIGHT) != 0) {
         fprintf(stderr, "mandelbrot: %s: %s\n", path, strerror(errno));
         return 1;

@@ -1,11 +1,35 @@
-//! The environment variables that the library reads. Whoever asks keeps the answer: each is read once.
+//! The environment variables that the library reads. Whoever asks keeps the answer: each is read once, unless it says otherwise.
+
+use std::ffi::{OsStr, OsString};
+use std::sync::OnceLock;
 
 /// `PAR_NUM_WORKERS`: how many workers a call has that does not say. Err is a sentence about a value that is none.
 pub fn workers() -> Result<Option<usize>, String> {
     parse(std::env::var_os("PAR_NUM_WORKERS"))
 }
 
-fn parse(value: Option<std::ffi::OsString>) -> Result<Option<usize>, String> {
+/// `PAR_MPI_LIBRARY`: the MPI library to load, a path or a name that the system finds.
+pub fn mpi_library() -> Option<std::path::PathBuf> {
+    std::env::var_os("PAR_MPI_LIBRARY").filter(|file| !file.is_empty()).map(Into::into)
+}
+
+/// `PAR_SYNC_URL`: where the meeting point is.
+pub fn sync_url() -> Option<&'static OsStr> {
+    static URL: OnceLock<Option<OsString>> = OnceLock::new();
+    URL.get_or_init(sync_url_now).as_deref()
+}
+
+/// The same as it is now. It is what commands inherit, so `par_run` has to know it as it is.
+pub fn sync_url_now() -> Option<OsString> {
+    std::env::var_os("PAR_SYNC_URL").filter(|url| !url.is_empty())
+}
+
+/// `PAR_JOBLOG`: the file in which `par_run` keeps account. As it is now: a program may set it for one of its calls.
+pub fn joblog() -> Option<OsString> {
+    std::env::var_os("PAR_JOBLOG").filter(|name| !name.is_empty())
+}
+
+fn parse(value: Option<OsString>) -> Result<Option<usize>, String> {
     let Some(value) = value.filter(|value| !value.is_empty()) else {
         return Ok(None);
     };

@@ -29,7 +29,7 @@ pub unsafe fn resize(data: *mut u8, old_len: usize, len: usize) -> Option<*mut u
     Some(moved)
 }
 
-/// Zeroed pages shared with later forks, or NULL with errno set.
+/// Zeroed pages shared with later forks, or NULL with errno set. They count as memory when they are first touched.
 pub fn map_shared(len: usize) -> *mut u8 {
     // SAFETY: a fresh anonymous mapping touches no memory that exists; a length of 0 is refused by the system.
     let mapped = unsafe {

@@ -40,6 +40,8 @@ through_both! {
     pi_sum_has_the_same_bits_with_any_number_of_workers,
     stop_button_stops_on_ctrl_c,
     stop_button_stops_at_its_deadline,
+    crash_proof_tells_how_each_item_ended,
+    not_thread_safe_gives_the_answers_of_the_loop,
 }
 
 fn example(name: &str, link: Link) -> Command {
@@ -244,4 +246,28 @@ fn every_example_compiles_without_a_warning_with_gcc_and_clang() {
         }
     }
     assert!(found >= 10, "only {found} examples");
+}
+
+fn crash_proof_tells_how_each_item_ended(link: Link) {
+    let out = run(&mut example("crash_proof", link)).succeeded();
+    let rows: Vec<Vec<&str>> = out.lines().skip(1).take(10).map(|line| line.split("  ").collect()).collect();
+    let ended: Vec<(&str, &str)> = rows
+        .iter()
+        .map(|row| {
+            let cells: Vec<&str> = row.iter().map(|cell| cell.trim()).filter(|cell| !cell.is_empty()).collect();
+            (cells[2], cells[3])
+        })
+        .collect();
+    let ok = ("ok", "0");
+    let signal = |number| ("ended by a signal", number);
+    let expected =
+        [ok, signal("11"), ok, ("timed out", "0"), ok, ("exited", "3"), signal("6"), signal("11"), ("failed", "5"), ok];
+    assert_eq!(ended, expected, "{out}");
+    assert!(out.contains("par_map: item 1 was ended by signal 11 (SIGSEGV); 6 of 10 items failed"), "{out}");
+}
+
+fn not_thread_safe_gives_the_answers_of_the_loop(link: Link) {
+    let out = run(&mut example("not_thread_safe", link)).succeeded();
+    assert!(out.contains("NPT-5:45     Thu 05:45:00\n"), "{out}");
+    assert!(out.ends_with("the same as one after the other\n"), "{out}");
 }

@@ -14,34 +14,6 @@ use std::process::Command;
 
 const GENERATED: &str = include_str!(concat!(env!("OUT_DIR"), "/parmap.h"));
 
-/// Names of the contract that come with the executor or the face that needs them.
-const COMES_WITH_ITS_EXECUTOR: &[&str] = &["par_command", "par_outcome", "par_run", "par_outcomes_free"];
-const COMES_WITH_ITS_EXECUTOR_BY_PREFIX: &[&str] = &["par_sync", "par_mpi_"];
-const COMES_WITH_MPI: &[&str] = &[
-    "PAR_MPI_ANY",
-    "PAR_INT8",
-    "PAR_UINT8",
-    "PAR_INT32",
-    "PAR_UINT32",
-    "PAR_INT64",
-    "PAR_UINT64",
-    "PAR_FLOAT",
-    "PAR_DOUBLE",
-    "PAR_SUM",
-    "PAR_PROD",
-    "PAR_MIN",
-    "PAR_MAX",
-    "PAR_BAND",
-    "PAR_BOR",
-    "PAR_BXOR",
-];
-
-fn comes_later(name: &str) -> bool {
-    COMES_WITH_ITS_EXECUTOR.contains(&name)
-        || COMES_WITH_MPI.contains(&name)
-        || COMES_WITH_ITS_EXECUTOR_BY_PREFIX.iter().any(|prefix| name.starts_with(prefix))
-}
-
 fn contract() -> Declarations {
     let mut contract = Declarations::of(&fs::read_to_string(source("tests/c/contract.h")).unwrap());
     // An initialiser has no value of its own; it is compiled below.
@@ -109,25 +81,12 @@ fn a_cxx_program_links_and_runs() {
 }
 
 #[test]
-fn every_name_of_the_contract_is_declared_or_comes_with_its_executor() {
+fn every_name_of_the_contract_is_declared() {
     let declared = Declarations::of(GENERATED);
     let declared: BTreeSet<&str> = declared.names().collect();
     let contract = contract();
     for name in contract.names() {
-        match (comes_later(name), declared.contains(name)) {
-            (false, false) => panic!("the contract's {name} is not in parmap.h"),
-            (true, true) => panic!("{name} is there: take it off the list of names that come with their executor"),
-            _ => {}
-        }
-    }
-    for name in COMES_WITH_ITS_EXECUTOR.iter().chain(COMES_WITH_MPI) {
-        assert!(contract.names().any(|known| known == *name), "{name} is not in the contract");
-    }
-    for prefix in COMES_WITH_ITS_EXECUTOR_BY_PREFIX {
-        assert!(
-            contract.names().any(|known| known.starts_with(prefix)),
-            "no name of the contract begins with {prefix}"
-        );
+        assert!(declared.contains(name), "the contract's {name} is not in parmap.h");
     }
 }
 
@@ -136,19 +95,17 @@ fn every_name_of_the_contract_is_declared_or_comes_with_its_executor() {
 /// typedef and function once more, which C allows if it is the same.
 fn comparison(contract: &Declarations) -> String {
     let mut text = String::from("#include <parmap.h>\n");
-    for (name, value) in contract.constants.iter().filter(|(name, _)| !comes_later(name)) {
+    for (name, value) in &contract.constants {
         text += &format!("_Static_assert(({name}) == ({value}), \"the value of {name}\");\n");
         text += &format!(
             "_Static_assert(__builtin_types_compatible_p(__typeof__({name}), __typeof__({value})), \"the type of {name}\");\n"
         );
         text += &format!("#if ({name}) != ({value})\n#error \"{name} for the preprocessor\"\n#endif\n");
     }
-    for (name, declaration) in
-        contract.typedefs.iter().chain(&contract.functions).filter(|(name, _)| !comes_later(name))
-    {
+    for (name, declaration) in contract.typedefs.iter().chain(&contract.functions) {
         text += &format!("/* {name} */ {declaration};\n");
     }
-    for (name, members) in contract.structs.iter().filter(|(name, _)| !comes_later(name)) {
+    for (name, members) in &contract.structs {
         text += &format!("typedef struct {{ {}; }} contract_{name};\n", members.join("; "));
         for member in members.iter().map(|member| member_name(member)) {
             let place = format!("offsetof({name}, {member}) == offsetof(contract_{name}, {member})");

@@ -6,5 +6,8 @@
 
 pub mod bytes;
 pub mod callbacks;
+pub mod commands;
+pub mod mpi;
 pub mod options;
 pub mod status;
+pub mod sync;

@@ -16,11 +16,11 @@ pub const PAR_ECANCELED: par_status = 3;
 pub const PAR_ETIMEDOUT: par_status = 4;
 /// Out of memory.
 pub const PAR_ENOMEM: par_status = 5;
-/// The system refuses processes (threads: the caller works alone and the call succeeds).
+/// The system refuses every process (threads: the caller works alone and the call succeeds).
 pub const PAR_EAGAIN: par_status = 6;
 /// This executor cannot do that.
 pub const PAR_ENOTSUP: par_status = 7;
-/// Every worker refused to start.
+/// Every worker refused to start, or workers ended before their first item, three in a row.
 pub const PAR_EWORKER: par_status = 8;
 /// MPI failed.
 pub const PAR_EMPI: par_status = 9;
@@ -41,7 +41,7 @@ pub const PAR_ITEM_FAILED: u32 = 2u32;
 pub const PAR_ITEM_EXITED: u32 = 3u32;
 /// The worker, or the command, was ended by signal number `code`.
 pub const PAR_ITEM_SIGNALED: u32 = 4u32;
-/// The item ran beyond its own timeout.
+/// The item ran beyond its own timeout; in a process, or beyond the deadline of the call.
 pub const PAR_ITEM_TIMED_OUT: u32 = 5u32;
 /// The command could not be started; `code` is the errno.
 pub const PAR_ITEM_SPAWN_FAILED: u32 = 6u32;

@@ -28,7 +28,7 @@ pub extern "C" fn par_strerror(status: par_status) -> *const c_char {
         PAR_ENOMEM => c"out of memory",
         PAR_EAGAIN => c"the system refuses processes",
         PAR_ENOTSUP => c"not supported by this executor",
-        PAR_EWORKER => c"every worker refused to start",
+        PAR_EWORKER => c"every worker refused to start or died",
         PAR_EMPI => c"MPI failed",
         PAR_ESYNC => c"the meeting point is unreachable or gone",
         PAR_ESYS => c"a system call failed",

@@ -1,13 +1,14 @@
 //! The frame of every call: reads the options, has the job run, writes the report, and lets no panic through.
 
-use super::arguments;
+use super::arguments::{self, Input};
 use super::options::{self, Refusal};
+use super::ranks;
 use crate::abi::options::{par_options, par_report};
 use crate::abi::status::*;
-use crate::job::{Cause, Job, Outcome, Work};
-use crate::options::Options;
+use crate::job::{Cause, Ending, Job, Outcome, Work};
+use crate::options::{Executor, Options};
 use crate::schedule::NANO;
-use crate::threads;
+use crate::threads::{self, Solo};
 use std::fmt::Write;
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,7 +23,7 @@ pub unsafe fn answer(
     name: &str,
     n: usize,
     raw: *const par_options,
-    work: impl FnOnce() -> Result<Work, arguments::Refusal>,
+    work: impl FnOnce(Input) -> Result<Work, arguments::Refusal>,
 ) -> par_status {
     let mut report = None;
     // SAFETY: the caller of this function promises as much.
@@ -34,7 +35,7 @@ pub unsafe fn answer(
     }
 }
 
-const BUG: &str = "a bug of libparmap: please report it, with what it printed to stderr";
+pub const BUG: &str = "a bug of libparmap: please report it, with what it printed to stderr";
 
 /// Reads, checks, runs, and tells. `report` is set as soon as it is known to be one.
 #[inline]
@@ -42,18 +43,43 @@ unsafe fn attempt(
     name: &str,
     n: usize,
     raw: *const par_options,
-    work: impl FnOnce() -> Result<Work, arguments::Refusal>,
+    work: impl FnOnce(Input) -> Result<Work, arguments::Refusal>,
     report: &mut Option<&mut par_report>,
 ) -> Result<par_status, Box<Refusal>> {
+    // SAFETY: the caller of this function promises as much.
+    let work = work(if unsafe { options::name_ranks(raw) } { ranks::input() } else { Input::Here });
+    let mut begun = Solo::default();
+    if raw.is_null()
+        && options::defaults_are_known()
+        && let Ok(work) = &work
+    {
+        let stretch = threads::run_plain(work, n);
+        if stretch.stopped {
+            return Ok(PAR_EITEM);
+        }
+        if stretch.next == n && n > 0 {
+            return Ok(PAR_OK);
+        }
+        begun = Solo::begun(stretch);
+    }
     let mut copy = MaybeUninit::uninit();
     // SAFETY: the caller of this function promises as much.
     let known = unsafe { options::read(raw, &mut copy) }?;
     // SAFETY: the same.
     *report = unsafe { options::report(known.options) }?;
     let started = report.is_some().then(Instant::now);
-    let options = options::check(&known, n)?;
-    let job = Job::new(work()?, n, options.grain, options.keep_going, options.items);
-    let outcome = threads::run(&job, &options);
+    let (work, options) = match (work, options::check(&known, n)) {
+        (Ok(work), Ok(options)) => (work, options),
+        (Err(sentence), Ok(_)) => return Err(ranks::refused(name, known.options, sentence.into())),
+        (_, Err(refusal)) => return Err(ranks::refused(name, known.options, refusal)),
+    };
+    let job = Job::new(work, n, options.grain, options.keep_going, options.items);
+    let outcome = match options.executor {
+        Executor::Threads => threads::run(&job, &options, begun),
+        #[cfg(target_os = "linux")]
+        Executor::Processes => crate::processes::run(job, &options),
+        Executor::Mpi => ranks::run(name, job, &options)?,
+    };
     let status = judge(&outcome);
     if let (Some(report), Some(started)) = (report, started) {
         let message = Sentence::telling(name, status, &outcome, n, &options);
@@ -63,14 +89,14 @@ unsafe fn attempt(
 }
 
 #[cold]
-fn refuse(report: Option<&mut par_report>, message: Sentence, status: par_status) -> par_status {
+pub fn refuse(report: Option<&mut par_report>, message: Sentence, status: par_status) -> par_status {
     if let Some(report) = report {
         write(report, &Outcome::default(), Duration::ZERO, message);
     }
     status
 }
 
-fn write(report: &mut par_report, outcome: &Outcome, wall: Duration, message: Sentence) {
+pub fn write(report: &mut par_report, outcome: &Outcome, wall: Duration, message: Sentence) {
     let (first_failed, first) = outcome.first.unwrap_or((usize::MAX, par_item::default()));
     *report = par_report {
         size: report.size,
@@ -87,40 +113,46 @@ fn write(report: &mut par_report, outcome: &Outcome, wall: Duration, message: Se
     };
 }
 
-fn judge(outcome: &Outcome) -> par_status {
+pub fn judge(outcome: &Outcome) -> par_status {
     match outcome.cause {
         None if outcome.failed == 0 => PAR_OK,
         None | Some(Cause::Failed) => PAR_EITEM,
         Some(Cause::CancelFlag | Cause::Poll) => PAR_ECANCELED,
         Some(Cause::TimedOut) => PAR_ETIMEDOUT,
-        Some(Cause::OutOfMemory) => PAR_ENOMEM,
-        Some(Cause::NoWorker | Cause::ForkedChild) => PAR_EWORKER,
+        Some(Cause::OutOfMemory | Cause::NoSharedMemory | Cause::NoRoomForResult) => PAR_ENOMEM,
+        Some(Cause::NoProcess) => PAR_EAGAIN,
+        Some(Cause::NoWorker | Cause::WorkersDied | Cause::ForkedChild) => PAR_EWORKER,
+        Some(Cause::System) => PAR_ESYS,
         Some(Cause::Panicked) => PAR_EPANIC,
     }
 }
 
 /// The report's message: begins with the name of the call, is cut to the room there is, and always terminated.
-struct Sentence<'a> {
+pub struct Sentence<'a> {
     name: &'a str,
     text: [std::ffi::c_char; 256],
     len: usize,
 }
 
 impl Sentence<'_> {
-    fn of<'a>(name: &'a str, text: std::fmt::Arguments) -> Sentence<'a> {
-        let mut sentence = Sentence { name, text: [0; 256], len: 0 };
+    pub fn empty(name: &str) -> Sentence<'_> {
+        Sentence { name, text: [0; 256], len: 0 }
+    }
+
+    pub fn of<'a>(name: &'a str, text: std::fmt::Arguments) -> Sentence<'a> {
+        let mut sentence = Sentence::empty(name);
         sentence.add(text);
         sentence
     }
 
     /// What came of a call that ran; empty if there is nothing to say.
     fn telling<'a>(name: &'a str, status: par_status, outcome: &Outcome, n: usize, options: &Options) -> Sentence<'a> {
-        let mut sentence = Sentence { name, text: [0; 256], len: 0 };
+        let mut sentence = Sentence::empty(name);
         sentence.tell(status, outcome, n, options);
         sentence
     }
 
-    fn add(&mut self, text: std::fmt::Arguments) {
+    pub fn add(&mut self, text: std::fmt::Arguments) {
         let name = self.name;
         let begin = if self.len == 0 { name } else { ";" };
         let between = if self.len == 0 { ": " } else { " " };
@@ -133,7 +165,13 @@ impl Sentence<'_> {
         match (status, outcome.cause) {
             (PAR_EITEM, _) => {
                 let (index, item) = outcome.first.unwrap_or_default();
-                self.add(format_args!("item {index} failed with code {}", item.code));
+                match (item.state, options.item_timeout) {
+                    (PAR_ITEM_TIMED_OUT, Some(limit)) => {
+                        let ms = limit.as_millis();
+                        self.add(format_args!("item {index} ran longer than item_timeout_ms, {ms}, and was ended"));
+                    }
+                    _ => self.add(format_args!("item {index} {}", Ending(item))),
+                }
                 let (failed, not_run) = (outcome.failed, n - done);
                 if failed > 1 || not_run > 0 {
                     self.add(format_args!("{failed} of {n} items failed, {not_run} did not run"));
@@ -161,6 +199,11 @@ impl Sentence<'_> {
             (_, Some(Cause::Panicked)) => {
                 self.add(format_args!("{BUG}"));
             }
+            (_, Some(Cause::WorkersDied)) => {
+                self.add(format_args!("the worker processes ended: {done} of {n} items ran"));
+            }
+            // The remark says it all.
+            (_, Some(Cause::NoProcess | Cause::NoSharedMemory | Cause::NoRoomForResult | Cause::System)) => {}
             (_, Some(Cause::Failed) | None) => {}
         }
         if let Some(remark) = &outcome.remark {

@@ -4,6 +4,7 @@ use crate::abi::bytes::par_bytes;
 use crate::abi::callbacks::*;
 use crate::job::{BytesWork, ForWork, MapWork, ReduceWork, Work};
 use std::ffi::c_void;
+use std::ptr;
 
 /// Why nothing ran: a sentence without the name of the call.
 pub type Refusal = String;
@@ -11,7 +12,16 @@ pub type Refusal = String;
 /// The largest array that a pointer difference can measure.
 const LARGEST: usize = isize::MAX as usize;
 
+/// Whether this process's `in` is the one that counts: on ranks other than 0 it may be anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    Here,
+    Elsewhere,
+}
+
+#[allow(clippy::too_many_arguments)]
 pub fn map(
+    whose: Input,
     function: par_map_fn,
     ctx: *mut c_void,
     input: *const c_void,
@@ -21,8 +31,9 @@ pub fn map(
     n: usize,
 ) -> Result<Work, Refusal> {
     let function = function.ok_or_else(|| null("fn", "the function to apply"))?;
+    let input = if whose == Input::Here { input } else { ptr::null() };
     if n > 0 {
-        if input.is_null() {
+        if input.is_null() && whose == Input::Here {
             return Err(null("in", "the array of items"));
         }
         if in_size == 0 {
@@ -37,7 +48,7 @@ pub fn map(
         let in_len = length("in_size", in_size, n)?;
         let out_len = length("out_size", out_size, n)?;
         let in_place = input == output.cast_const() && in_size == out_size;
-        if !in_place && overlap(input, in_len, output, out_len) {
+        if whose == Input::Here && !in_place && overlap(input, in_len, output, out_len) {
             return Err("in and out overlap: pass the same array with equal sizes, or two that are apart".into());
         }
     }
@@ -74,6 +85,7 @@ pub fn reduce(
 /// # Safety
 /// `input` is NULL or n readable entries.
 pub unsafe fn bytes(
+    whose: Input,
     function: par_bytes_fn,
     ctx: *mut c_void,
     input: *const par_bytes,
@@ -81,19 +93,23 @@ pub unsafe fn bytes(
     n: usize,
 ) -> Result<Work, Refusal> {
     let function = function.ok_or_else(|| null("fn", "the function to apply"))?;
+    let input = if whose == Input::Here { input } else { ptr::null() };
     if n > 0 {
-        if input.is_null() {
+        if input.is_null() && whose == Input::Here {
             return Err(null("in", "the array of items"));
         }
         if output.is_null() {
             return Err(null("out", "the array of results, zeroed"));
         }
         let len = length("sizeof(par_bytes)", size_of::<par_bytes>(), n)?;
-        if overlap(input.cast(), len, output.cast(), len) {
+        if whose == Input::Here && overlap(input.cast(), len, output.cast(), len) {
             return Err("in and out overlap: pass two arrays that are apart".into());
         }
-        // SAFETY: the caller promises n readable entries.
-        let entries = unsafe { std::slice::from_raw_parts(input, n) };
+        let entries = match input.is_null() {
+            true => &[],
+            // SAFETY: the caller promises n readable entries.
+            false => unsafe { std::slice::from_raw_parts(input, n) },
+        };
         if let Some(i) = entries.iter().position(|entry| entry.data.is_null() && entry.len > 0) {
             let len = entries[i].len;
             return Err(format!("in[{i}].data is NULL but its len is {len}: pass the bytes, or a len of 0"));

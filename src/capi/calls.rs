@@ -20,11 +20,13 @@ use std::ffi::c_void;
 /// When some item fails, no new item starts unless `PAR_KEEP_GOING` is set, and items below the reported one may then be
 /// NOT_RUN. The output of a failed item is unspecified, that of an item not run untouched.
 ///
-/// `options` may be NULL. The memory that a call takes does not depend on n.
+/// `options` may be NULL. The memory that a call on threads takes does not depend on n.
 ///
 /// Answers `PAR_OK`: all n items ran and returned 0. `PAR_EITEM`: some item failed. `PAR_ECANCELED`, `PAR_ETIMEDOUT`: stopped
-/// before all had run. `PAR_EINVAL`: bad argument, nothing ran. `PAR_EWORKER`: `worker_start` refused in every worker.
-/// `PAR_ENOTSUP`: this executor cannot do that. `PAR_EPANIC`: a bug of this library.
+/// before all had run. `PAR_EINVAL`: bad argument, nothing ran. `PAR_EWORKER`: `worker_start` refused in every worker, or
+/// worker processes died before their first item. `PAR_EAGAIN`: no worker process could be forked. `PAR_ENOMEM`: no memory to
+/// share with worker processes, which takes as much as `out`. `PAR_ENOTSUP`: this executor cannot do that, as in a callback
+/// of a `PAR_MPI` call another one. `PAR_EMPI`: MPI cannot be had, or failed. `PAR_EPANIC`: a bug of this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn par_map(
     r#fn: par_map_fn,
@@ -37,7 +39,7 @@ pub unsafe extern "C" fn par_map(
     options: *const par_options,
 ) -> par_status {
     // SAFETY: the caller passes NULL or readable options, as the header asks.
-    unsafe { answer("par_map", n, options, || arguments::map(r#fn, ctx, r#in, in_size, out, out_size, n)) }
+    unsafe { answer("par_map", n, options, |whose| arguments::map(whose, r#fn, ctx, r#in, in_size, out, out_size, n)) }
 }
 
 /// The parallel form of
@@ -57,7 +59,7 @@ pub unsafe extern "C" fn par_for(
     options: *const par_options,
 ) -> par_status {
     // SAFETY: the caller passes NULL or readable options, as the header asks.
-    unsafe { answer("par_for", n, options, || arguments::range(r#fn, ctx)) }
+    unsafe { answer("par_for", n, options, |_| arguments::range(r#fn, ctx)) }
 }
 
 /// The parallel form of
@@ -92,7 +94,7 @@ pub unsafe extern "C" fn par_reduce(
     options: *const par_options,
 ) -> par_status {
     // SAFETY: the caller passes NULL or readable options, as the header asks.
-    unsafe { answer("par_reduce", n, options, || arguments::reduce(fold, combine, ctx, acc, acc_size, n)) }
+    unsafe { answer("par_reduce", n, options, |_| arguments::reduce(fold, combine, ctx, acc, acc_size, n)) }
 }
 
 /// The parallel form of
@@ -104,7 +106,7 @@ pub unsafe extern "C" fn par_reduce(
 /// for items and results of any length. `out` is n of `par_bytes`, zeroed by the caller (or holding earlier results, which
 /// `par_bytes_resize` reuses); `fn` makes its result in `*out` with `par_bytes_resize`. The caller gives the results back
 /// with `par_bytes_free(out, n)`, whatever the call answered. `in` and `out` must not overlap. An entry of `in` may be
-/// `{NULL, 0}`.
+/// `{NULL, 0}`. In worker processes, a result that finds no memory on its way back ends the call with `PAR_ENOMEM`.
 ///
 /// Otherwise as `par_map`.
 #[unsafe(no_mangle)]
@@ -117,5 +119,5 @@ pub unsafe extern "C" fn par_map_bytes(
     options: *const par_options,
 ) -> par_status {
     // SAFETY: the caller passes NULL or readable options, and n readable entries of `in`, as the header asks.
-    unsafe { answer("par_map_bytes", n, options, || arguments::bytes(r#fn, ctx, r#in, out, n)) }
+    unsafe { answer("par_map_bytes", n, options, |whose| arguments::bytes(whose, r#fn, ctx, r#in, out, n)) }
 }

@@ -1,6 +1,6 @@
 use crate::abi::bytes::par_bytes;
 use crate::abi::status::{PAR_EINVAL, PAR_ENOMEM, PAR_OK, par_status};
-use crate::memory;
+use crate::{memory, shm};
 use std::ffi::c_void;
 
 /// Gives `*bytes` the length `len`. What fits is kept, contents beyond are zero; `data` may move. 0 leaves `{NULL, 0}`.
@@ -42,7 +42,7 @@ pub unsafe extern "C" fn par_bytes_free(bytes: *mut par_bytes, n: usize) {
 /// later: what a forked worker writes there, the caller sees. NULL with errno set on failure, or when `len` is 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn par_shm_alloc(len: usize) -> *mut c_void {
-    memory::map_shared(len).cast()
+    shm::allocate(len).cast()
 }
 
 /// Gives back memory from `par_shm_alloc`, with the same `len`. NULL is fine.
@@ -50,6 +50,6 @@ pub extern "C" fn par_shm_alloc(len: usize) -> *mut c_void {
 pub unsafe extern "C" fn par_shm_free(memory: *mut c_void, len: usize) {
     if !memory.is_null() {
         // SAFETY: the caller passes what par_shm_alloc(len) returned.
-        unsafe { memory::unmap_shared(memory.cast(), len) };
+        unsafe { shm::free(memory.cast(), len) };
     }
 }

@@ -10,5 +10,11 @@ pub mod about;
 mod answer;
 mod arguments;
 pub mod calls;
+pub mod commands;
 pub mod memory;
+pub mod mpi;
 mod options;
+mod ranks;
+mod run;
+#[cfg(target_os = "linux")]
+pub mod sync;

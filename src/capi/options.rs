@@ -1,9 +1,10 @@
 //! Reads `par_options` and `par_report`: sizes first, then every field, into what executors see.
 
+use super::ranks;
 use crate::abi::options::*;
 use crate::abi::status::{PAR_EINVAL, PAR_ENOTSUP, par_item, par_status};
-use crate::job::user::{Items, Poll, WorkerHooks};
-use crate::options::Options;
+use crate::job::user::{ForkHooks, Items, Poll, WorkerHooks};
+use crate::options::{Executor, Options};
 use crate::{cpus, environment};
 use std::mem::{MaybeUninit, offset_of};
 use std::ptr;
@@ -37,6 +38,13 @@ pub struct Known<'a> {
     pub options: &'a par_options,
     /// Where a newer program asks for something that this library does not know.
     unknown_at: Option<usize>,
+}
+
+impl Known<'_> {
+    /// The same with other options in their place, for a call that has looked at some fields itself.
+    pub fn with<'a>(&self, options: &'a par_options) -> Known<'a> {
+        Known { options, unknown_at: self.unknown_at }
+    }
 }
 
 /// # Safety
@@ -84,6 +92,16 @@ unsafe fn read_other<'a>(
     Ok(Known { options: known, unknown_at })
 }
 
+/// Whether the options name executor `PAR_MPI`, as far as that can be read before they are checked.
+///
+/// # Safety
+/// As for `read`.
+#[inline]
+pub unsafe fn name_ranks(options: *const par_options) -> bool {
+    // SAFETY: the size comes first, and says whether the executor is there.
+    !options.is_null() && unsafe { ptr::read(options.cast::<usize>()) >= SMALLEST && (*options).executor == PAR_MPI }
+}
+
 struct Defaults(par_options);
 
 // SAFETY: its pointers are NULL.
@@ -120,14 +138,7 @@ pub fn check(known: &Known, n: usize) -> Result<Options<'static>, Box<Refusal>> 
         )
         .into());
     }
-    match options.executor {
-        PAR_THREADS => {}
-        PAR_PROCESSES => {
-            return Err(not_supported("executor PAR_PROCESSES is not in this version yet: use PAR_THREADS"));
-        }
-        PAR_MPI => return Err(not_supported("executor PAR_MPI is not in this version yet: use PAR_THREADS")),
-        other => return Err(format!("options->executor is {other}: use PAR_THREADS, PAR_PROCESSES or PAR_MPI").into()),
-    }
+    let executor = executor(options.executor)?;
     if options.flags & (PAR_RUN_INHERIT | PAR_RUN_SYNC) != 0 {
         return Err(format!("options->flags is {}: PAR_RUN_* are for par_run alone", options.flags).into());
     }
@@ -137,7 +148,7 @@ pub fn check(known: &Known, n: usize) -> Result<Options<'static>, Box<Refusal>> 
     if options.reserved != 0 {
         return Err(format!("options->reserved is {}: leave it 0", options.reserved).into());
     }
-    if options.item_timeout_ms != 0 {
+    if options.item_timeout_ms != 0 && matches!(executor, Executor::Threads | Executor::Mpi) {
         return Err(not_supported(
             "item_timeout_ms cannot end an item on a thread: use PAR_PROCESSES, or timeout_ms for the whole call",
         ));
@@ -148,10 +159,15 @@ pub fn check(known: &Known, n: usize) -> Result<Options<'static>, Box<Refusal>> 
     // SAFETY: a cancel flag is an int that outlives the call; others write it as an int, which an atomic load respects.
     let cancel = unsafe { options.cancel.cast_mut().cast::<AtomicI32>().as_ref() };
     Ok(Options {
-        workers: workers(options.workers)?,
+        executor,
+        workers: match workers(options.workers)? {
+            default if options.workers == 0 && executor == Executor::Mpi => ranks::workers(default)?,
+            workers => workers,
+        },
         grain: options.grain.max(1),
         keep_going: options.flags & PAR_KEEP_GOING != 0,
         timeout: (options.timeout_ms > 0).then(|| Duration::from_millis(options.timeout_ms)),
+        item_timeout: (options.item_timeout_ms > 0).then(|| Duration::from_millis(options.item_timeout_ms)),
         cancel,
         poll: options.poll.is_some().then(|| Poll {
             function: options.poll,
@@ -163,8 +179,27 @@ pub fn check(known: &Known, n: usize) -> Result<Options<'static>, Box<Refusal>> 
             stop: options.worker_stop,
             ctx: options.worker_ctx,
         }),
+        fork_hooks: ForkHooks {
+            before: options.before_fork,
+            after_in_parent: options.after_fork_parent,
+            after_in_child: options.after_fork_child,
+            ctx: options.fork_ctx,
+        },
         items: Items(options.items),
     })
+}
+
+#[inline]
+fn executor(number: u32) -> Result<Executor, Box<Refusal>> {
+    match number {
+        PAR_THREADS => Ok(Executor::Threads),
+        #[cfg(target_os = "linux")]
+        PAR_PROCESSES => Ok(Executor::Processes),
+        #[cfg(not(target_os = "linux"))]
+        PAR_PROCESSES => Err(not_supported("executor PAR_PROCESSES needs Linux: use PAR_THREADS")),
+        PAR_MPI => Ok(Executor::Mpi),
+        other => Err(format!("options->executor is {other}: use PAR_THREADS, PAR_PROCESSES or PAR_MPI").into()),
+    }
 }
 
 #[inline]
@@ -172,13 +207,21 @@ fn workers(asked: usize) -> Result<usize, Box<Refusal>> {
     if asked > 0 { Ok(asked) } else { default_workers() }
 }
 
+/// The default number of workers; 0 before the first call.
+static DEFAULT_WORKERS: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether an earlier call has read the environment, and found nothing wrong with it.
+#[inline]
+pub fn defaults_are_known() -> bool {
+    DEFAULT_WORKERS.load(Relaxed) != 0
+}
+
 #[inline]
 fn default_workers() -> Result<usize, Box<Refusal>> {
-    static KNOWN: AtomicUsize = AtomicUsize::new(0);
-    match KNOWN.load(Relaxed) {
+    match DEFAULT_WORKERS.load(Relaxed) {
         0 => {
             let workers = environment::workers()?.unwrap_or_else(cpus::available);
-            KNOWN.store(workers, Relaxed);
+            DEFAULT_WORKERS.store(workers, Relaxed);
             Ok(workers)
         }
         workers => Ok(workers),

@@ -14,10 +14,20 @@ pub enum Cause {
     NoWorker,
     ForkedChild,
     Panicked,
+    /// The system gives no process to run in.
+    NoProcess,
+    /// Workers ended before their first item, again and again; or their supervisor did.
+    WorkersDied,
+    /// There is no memory to share with the workers.
+    NoSharedMemory,
+    /// There is no memory for a result that a worker has made.
+    NoRoomForResult,
+    /// A system call failed that should not.
+    System,
 }
 
 impl Cause {
-    const ALL: [Cause; 8] = [
+    const ALL: [Cause; 13] = [
         Cause::Failed,
         Cause::CancelFlag,
         Cause::Poll,
@@ -26,11 +36,21 @@ impl Cause {
         Cause::NoWorker,
         Cause::ForkedChild,
         Cause::Panicked,
+        Cause::NoProcess,
+        Cause::WorkersDied,
+        Cause::NoSharedMemory,
+        Cause::NoRoomForResult,
+        Cause::System,
     ];
+
+    /// What `cause as u32` was.
+    pub fn from_number(number: u32) -> Option<Cause> {
+        Cause::ALL.into_iter().find(|&cause| cause as u32 == number)
+    }
 
     /// Whether the result is not to be had even if every item ran.
     pub fn spoils_all(self) -> bool {
-        matches!(self, Cause::OutOfMemory | Cause::Panicked)
+        matches!(self, Cause::OutOfMemory | Cause::Panicked | Cause::NoRoomForResult)
     }
 }
 
@@ -71,8 +91,7 @@ impl<'a> Halt<'a> {
     }
 
     pub fn cause(&self) -> Option<Cause> {
-        let raised = self.cause.load(Relaxed);
-        Cause::ALL.into_iter().find(|&cause| cause as u32 == raised)
+        Cause::from_number(self.cause.load(Relaxed))
     }
 }
 

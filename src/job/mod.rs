@@ -3,14 +3,20 @@
 //! An executor cuts the job's units (items, or ranges of a reduce) among its workers in any way and calls `run` for each
 //! part, then `finish`. The user's functions are called in `user` and nowhere else.
 
+mod apart;
+mod ending;
 mod halt;
 mod outcome;
 mod reduction;
 pub mod user;
+mod watched;
 
+pub use apart::Place;
+pub use ending::{Ending, Means};
 pub use halt::{Cause, Halt};
 pub use outcome::{Outcome, Tally};
-pub use user::{BytesWork, ForWork, MapWork, ReduceWork};
+pub use user::{BytesWork, FoldWork, ForWork, MapWork, ReduceWork};
+pub use watched::Watch;
 
 use crate::abi::status::{PAR_ITEM_FAILED, PAR_ITEM_OK, par_item};
 use reduction::Reduction;
@@ -22,6 +28,8 @@ pub enum Work {
     For(ForWork),
     Reduce(ReduceWork),
     Bytes(BytesWork),
+    /// Ranges of a reduce whose results are combined elsewhere.
+    Fold(FoldWork),
     /// Panics as a bug of the library would, to test that it is contained.
     #[cfg(test)]
     Panic,
@@ -79,23 +87,37 @@ impl Job {
             Work::For(range) => range.function as usize,
             Work::Reduce(reduce) => reduce.fold as usize,
             Work::Bytes(bytes) => bytes.function as usize,
+            Work::Fold(fold) => fold.reduce.fold as usize,
             #[cfg(test)]
             Work::Panic => 0,
         }
+    }
+
+    pub fn work(&self) -> &Work {
+        &self.work
+    }
+
+    /// The items of some units.
+    pub fn items_of(&self, units: Range<usize>) -> Range<usize> {
+        match &self.reduction {
+            Some(reduction) if !units.is_empty() => {
+                reduction.range(units.start).start..reduction.range(units.end - 1).end
+            }
+            _ => units,
+        }
+    }
+
+    /// From here on the items' outcomes go to other memory than the caller's.
+    pub fn redirect_items(&mut self, items: user::Items) {
+        self.items = items;
     }
 
     /// Runs these units in order, as far as `halt` lets it, and counts them in `tally`.
     #[inline]
     pub fn run(&self, part: Part, halt: &Halt, tally: &mut Tally) {
         match &self.work {
-            Work::Map(map) => {
-                let map = *map;
-                self.run_items(part, halt, tally, |i| map.call(i));
-            }
-            Work::Bytes(bytes) => {
-                let bytes = *bytes;
-                self.run_items(part, halt, tally, |i| bytes.call(i));
-            }
+            Work::Map(map) => self.run_items(part, halt, tally, |units| map.call_each(units)),
+            Work::Bytes(bytes) => self.run_items(part, halt, tally, |units| bytes.call_each(units)),
             Work::For(range) => {
                 if !halt.stops() {
                     let code = range.call(part.units.clone());
@@ -111,6 +133,17 @@ impl Job {
                     self.run_fold(unit, reduce, reduction, halt, tally);
                 }
             }
+            Work::Fold(fold) => {
+                let reduction = self.reduction.as_ref().expect("a reduce with items has its reduction");
+                for unit in part.units {
+                    if halt.stops() {
+                        return;
+                    }
+                    let items = reduction.range(unit);
+                    let code = fold.call(unit, items.clone());
+                    self.settle(items, code, halt, tally);
+                }
+            }
             #[cfg(test)]
             Work::Panic => panic!("planted"),
         }
@@ -118,34 +151,37 @@ impl Job {
 
     /// Puts the result of a reduce where the caller looks for it. `outcome` is final.
     pub fn finish(&self, outcome: &Outcome) {
-        if let (Work::Reduce(reduce), Some(reduction)) = (&self.work, &self.reduction) {
-            let complete = outcome.cause.is_none() && outcome.done == self.n;
-            if complete && (outcome.failed == 0 || self.keep_going) {
-                reduction.deliver(reduce);
-            }
+        if let (Work::Reduce(reduce), Some(reduction)) = (&self.work, &self.reduction)
+            && self.has_result(outcome)
+        {
+            reduction.deliver(reduce);
         }
     }
 
-    /// The loop that every item of a map runs in: nothing in it but the call, and between strides a look whether to stop.
+    /// Whether a reduce with this outcome has a result.
+    pub fn has_result(&self, outcome: &Outcome) -> bool {
+        let complete = outcome.cause.is_none() && outcome.done == self.n;
+        complete && (outcome.failed == 0 || self.keep_going)
+    }
+
+    /// Runs items stride by stride, with a look whether to stop before each.
     #[inline(always)]
-    fn run_items(&self, part: Part, halt: &Halt, tally: &mut Tally, call: impl Fn(usize) -> i32) {
+    fn run_items(&self, part: Part, halt: &Halt, tally: &mut Tally, run_each: impl Fn(Range<usize>) -> (usize, i32)) {
         let Range { start, end } = part.units;
         let brake = halt.brake();
-        let items = self.items;
         let mut next = start;
         while next < end && !brake.stops() {
-            let look_at = next + part.stride.min(end - next);
-            while next < look_at {
-                let code = call(next);
-                next += 1;
-                if code != 0 {
-                    self.fail(next - 1..next, code, tally);
-                    if !self.keep_going {
-                        halt.raise(Cause::Failed);
-                        break;
-                    }
-                } else if items.wanted() {
-                    items.set(next - 1..next, par_item { state: PAR_ITEM_OK, code: 0 });
+            let begin = next;
+            let look_at = begin + part.stride.min(end - begin);
+            let (left, code) = run_each(begin..look_at);
+            next = look_at - left;
+            let fine = begin..next - usize::from(code != 0);
+            self.items.set(fine, par_item { state: PAR_ITEM_OK, code: 0 });
+            if code != 0 {
+                self.fail(next - 1..next, code, tally);
+                if !self.keep_going {
+                    halt.raise(Cause::Failed);
+                    break;
                 }
             }
         }
@@ -157,7 +193,19 @@ impl Job {
             return halt.raise(Cause::OutOfMemory);
         };
         self.settle(reduction.range(unit), code, halt, tally);
-        let placed = reduction.place(unit, (code == 0).then_some(copy), reduce, |range, code| {
+        self.line_up(unit, (code == 0).then_some(copy), reduce, reduction, halt, tally);
+    }
+
+    fn line_up(
+        &self,
+        unit: usize,
+        result: Option<reduction::Copy>,
+        reduce: &ReduceWork,
+        reduction: &Reduction,
+        halt: &Halt,
+        tally: &mut Tally,
+    ) {
+        let placed = reduction.place(unit, result, reduce, |range, code| {
             self.fail(range, code, tally);
             if !self.keep_going {
                 halt.raise(Cause::Failed);
@@ -170,7 +218,7 @@ impl Job {
     }
 
     /// Counts a range that ran as one.
-    fn settle(&self, range: Range<usize>, code: i32, halt: &Halt, tally: &mut Tally) {
+    pub fn settle(&self, range: Range<usize>, code: i32, halt: &Halt, tally: &mut Tally) {
         tally.done += range.len();
         if code == 0 {
             self.items.set(range, par_item { state: PAR_ITEM_OK, code: 0 });
@@ -183,8 +231,12 @@ impl Job {
     }
 
     #[cold]
-    fn fail(&self, range: Range<usize>, code: i32, tally: &mut Tally) {
-        let item = par_item { state: PAR_ITEM_FAILED, code };
+    pub fn fail(&self, range: Range<usize>, code: i32, tally: &mut Tally) {
+        self.fail_as(range, par_item { state: PAR_ITEM_FAILED, code }, tally);
+    }
+
+    /// Counts items that ended in any other way than by returning 0.
+    pub fn fail_as(&self, range: Range<usize>, item: par_item, tally: &mut Tally) {
         tally.fail(range.clone(), item);
         self.items.set(range, item);
     }

@@ -35,11 +35,28 @@ struct Line {
     spare: Vec<Copy>,
 }
 
+impl Line {
+    fn empty() -> Line {
+        Line { next: 0, waiting: BTreeMap::new(), total: None, combining: false, spare: Vec::new() }
+    }
+}
+
 impl Reduction {
     pub fn new(n: usize, grain: usize) -> Reduction {
         let ranges = (n / grain.max(1)).clamp(1, MOST_RANGES);
-        let line = Line { next: 0, waiting: BTreeMap::new(), total: None, combining: false, spare: Vec::new() };
-        Reduction { n, ranges, line: Mutex::new(line) }
+        Reduction { n, ranges, line: Mutex::new(Line::empty()) }
+    }
+
+    /// One that cuts the items alike, without any results.
+    pub fn with_same_ranges(&self) -> Reduction {
+        Reduction { n: self.n, ranges: self.ranges, line: Mutex::new(Line::empty()) }
+    }
+
+    /// A copy of a result that was folded elsewhere. None: no memory.
+    pub fn copy_of(result: &[u8]) -> Option<Copy> {
+        let mut copy = Copy::new(result.len())?;
+        copy.fill(result.as_ptr());
+        Some(copy)
     }
 
     pub fn ranges(&self) -> usize {

@@ -5,8 +5,8 @@
 //! items, no two overlap, no size overflows. An executor calls each index at most once.
 
 use crate::abi::bytes::par_bytes;
-use crate::abi::callbacks::{par_poll_fn, par_progress, par_worker_fn};
-use crate::abi::status::par_item;
+use crate::abi::callbacks::{par_fork_fn, par_poll_fn, par_progress, par_worker_fn};
+use crate::abi::status::{PAR_ITEM_FAILED, PAR_ITEM_OK, par_item};
 use std::ffi::{c_int, c_void};
 use std::ops::Range;
 use std::ptr;
@@ -30,9 +30,30 @@ impl MapWork {
         // SAFETY: item i lies within the arrays that the caller passed, and no other worker has it.
         unsafe { (self.function)(input.cast(), output.cast(), self.ctx) }
     }
+
+    /// The loop of the header itself, in a function of its own so that all it needs is in registers: up to the first item
+    /// that fails. Answers how many did not run, and the code of the last that did.
+    #[inline(never)]
+    pub fn call_each(&self, units: Range<usize>) -> (usize, c_int) {
+        let MapWork { function, ctx, in_size, out_size, .. } = *self;
+        let mut input = self.input.wrapping_add(units.start * in_size);
+        let mut output = self.output.wrapping_add(units.start * out_size);
+        let mut left = units.len();
+        while left > 0 {
+            // SAFETY: the items lie within the arrays that the caller passed, and no other worker has them.
+            let code = unsafe { function(input.cast(), output.cast(), ctx) };
+            left -= 1;
+            if code != 0 {
+                return (left, code);
+            }
+            input = input.wrapping_add(in_size);
+            output = output.wrapping_add(out_size);
+        }
+        (0, 0)
+    }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct ForWork {
     pub function: unsafe extern "C" fn(usize, usize, *mut c_void) -> c_int,
     pub ctx: *mut c_void,
@@ -62,9 +83,21 @@ impl BytesWork {
             (self.function)(entry.data, entry.len, self.output.add(i), self.ctx)
         }
     }
+
+    /// As `MapWork::call_each`.
+    #[inline(never)]
+    pub fn call_each(&self, units: Range<usize>) -> (usize, c_int) {
+        for i in units.clone() {
+            let code = self.call(i);
+            if code != 0 {
+                return (units.end - (i + 1), code);
+            }
+        }
+        (0, 0)
+    }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct ReduceWork {
     pub fold: unsafe extern "C" fn(usize, usize, *mut c_void, *mut c_void) -> c_int,
     pub combine: unsafe extern "C" fn(*mut c_void, *const c_void, *mut c_void) -> c_int,
@@ -87,6 +120,33 @@ impl ReduceWork {
     }
 }
 
+/// Ranges of a reduce that are folded here and combined elsewhere.
+#[derive(Debug)]
+pub struct FoldWork {
+    pub reduce: ReduceWork,
+    /// What each range starts from.
+    pub identity: *const u8,
+    /// Results, one every `stride` bytes from range 0 on.
+    pub folds: *mut u8,
+    pub stride: usize,
+    /// Outcomes of the ranges, from range 0 on.
+    pub outcomes: *mut par_item,
+}
+
+impl FoldWork {
+    /// Folds the items of range `r`, which no other worker has.
+    pub fn call(&self, r: usize, items: Range<usize>) -> c_int {
+        let to = self.folds.wrapping_add(r * self.stride);
+        // SAFETY: whoever made this has memory for range r, and an identity.
+        unsafe { ptr::copy_nonoverlapping(self.identity, to, self.reduce.acc_size) };
+        let code = self.reduce.call_fold(items, to);
+        let state = if code == 0 { PAR_ITEM_OK } else { PAR_ITEM_FAILED };
+        // SAFETY: the same.
+        unsafe { self.outcomes.wrapping_add(r).write(par_item { state, code }) };
+        code
+    }
+}
+
 // SAFETY: that workers may use `ctx` and the arrays from any thread, each item in one worker, is what calling par_* means.
 unsafe impl Sync for MapWork {}
 // SAFETY: as for MapWork.
@@ -95,6 +155,8 @@ unsafe impl Sync for ForWork {}
 unsafe impl Sync for BytesWork {}
 // SAFETY: as for MapWork.
 unsafe impl Sync for ReduceWork {}
+// SAFETY: as for MapWork.
+unsafe impl Sync for FoldWork {}
 
 /// The caller's array of outcomes, or nothing.
 #[derive(Clone, Copy, Debug)]
@@ -167,6 +229,40 @@ impl WorkerHooks {
         if let Some(stop) = self.stop {
             // SAFETY: the caller passed this function to be run in a worker.
             unsafe { stop(worker, self.ctx) };
+        }
+    }
+}
+
+/// What runs around every fork that the library makes for a call.
+#[derive(Clone, Copy, Debug)]
+pub struct ForkHooks {
+    pub before: par_fork_fn,
+    pub after_in_parent: par_fork_fn,
+    pub after_in_child: par_fork_fn,
+    pub ctx: *mut c_void,
+}
+
+impl ForkHooks {
+    pub const NONE: ForkHooks =
+        ForkHooks { before: None, after_in_parent: None, after_in_child: None, ctx: ptr::null_mut() };
+
+    pub fn before(&self) {
+        self.call(self.before);
+    }
+
+    /// Also after a fork that was refused: what `before` took must be given back.
+    pub fn after_in_parent(&self) {
+        self.call(self.after_in_parent);
+    }
+
+    pub fn after_in_child(&self) {
+        self.call(self.after_in_child);
+    }
+
+    fn call(&self, hook: par_fork_fn) {
+        if let Some(hook) = hook {
+            // SAFETY: the caller passed this function to be run around forks, on the thread that forks.
+            unsafe { hook(self.ctx) };
         }
     }
 }

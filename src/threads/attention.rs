@@ -19,37 +19,48 @@ const SHORTEST: Picos = 20 * MICRO;
 const LONGEST: Picos = 1_800 * MICRO;
 
 #[derive(Debug)]
-#[repr(align(128))]
 pub struct Attention {
+    seen_by_all: Shared,
+    callers: Callers,
+}
+
+/// What helpers write and callers read, or the other way round: it changes rarely while calls come regularly.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Shared {
     looking: AtomicUsize,
-    regret: AtomicU64,
     /// The usual gap between two calls.
     gap: AtomicU64,
+}
+
+/// What every call writes, and helpers never read.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Callers {
+    regret: AtomicU64,
     last_call: AtomicU64,
 }
 
 impl Attention {
     pub fn new() -> Attention {
         Attention {
-            looking: AtomicUsize::new(0),
-            regret: AtomicU64::new(0),
-            gap: AtomicU64::new(Picos::MAX),
-            last_call: AtomicU64::new(0),
+            seen_by_all: Shared { looking: AtomicUsize::new(0), gap: AtomicU64::new(Picos::MAX) },
+            callers: Callers { regret: AtomicU64::new(0), last_call: AtomicU64::new(0) },
         }
     }
 
     /// A helper looks for work while the answer lives.
     pub fn looking(&self) -> Counted<'_> {
-        Counted::new(&self.looking)
+        Counted::new(&self.seen_by_all.looking)
     }
 
     pub fn anyone_looks(&self) -> bool {
-        self.looking.load(Relaxed) > 0
+        self.seen_by_all.looking.load(Relaxed) > 0
     }
 
     /// How long a helper that finds nothing looks for more.
     pub fn span(&self) -> Picos {
-        match self.gap.load(Relaxed).saturating_mul(2) {
+        match self.seen_by_all.gap.load(Relaxed).saturating_mul(2) {
             longer if longer > 2 * LONGEST => SHORTEST,
             span => span.clamp(SHORTEST, LONGEST),
         }
@@ -57,27 +68,30 @@ impl Attention {
 
     /// A call that could use a helper begins.
     pub fn call_begins(&self) {
-        let last = Tick::from_bits(self.last_call.load(Relaxed));
+        let last = Tick::from_bits(self.callers.last_call.load(Relaxed));
         let gap = Tick::now().since(last);
-        let usual = self.gap.load(Relaxed);
+        let usual = self.seen_by_all.gap.load(Relaxed);
         if gap > LONGEST {
-            self.regret.store(0, Relaxed);
+            self.callers.regret.store(0, Relaxed);
         }
         // Up at once, down by an eighth: a helper that gave up too early has to be woken, one that looked too long has not.
         let now = if gap >= usual || usual > LONGEST { gap } else { usual - (usual - gap) / 8 };
-        self.gap.store(now, Relaxed);
+        // Written only when that is news, since helpers that look for work read it.
+        if now.abs_diff(usual) > usual / 16 {
+            self.seen_by_all.gap.store(now, Relaxed);
+        }
     }
 
     pub fn call_ends(&self) {
-        self.last_call.store(Tick::now().to_bits(), Relaxed);
+        self.callers.last_call.store(Tick::now().to_bits(), Relaxed);
     }
 
     /// Nobody was there to share so much work. Whether a helper should be woken for the calls that follow.
     pub fn worked_alone(&self, work: Picos) -> bool {
         // Racing callers may lose some regret, and only come to the same conclusion later.
-        let regret = self.regret.load(Relaxed) + work / 2;
+        let regret = self.callers.regret.load(Relaxed) + work / 2;
         let enough = regret >= WAKE_UP;
-        self.regret.store(if enough { 0 } else { regret }, Relaxed);
+        self.callers.regret.store(if enough { 0 } else { regret }, Relaxed);
         enough
     }
 }

@@ -104,15 +104,15 @@ impl Board {
         Some(Posting { board: self, slot })
     }
 
-    /// Takes a seat at any open loop, looking from slot `from` on.
-    pub fn join(&self, from: usize) -> Option<Seat<'_>> {
+    /// Takes a seat at any open loop, looking from slot `from` on. `seated` hears of it as early as can be.
+    pub fn join(&self, from: usize, seated: impl Fn(usize)) -> Option<Seat<'_>> {
         let from = from % SLOTS;
         let mut open = self.open.0.load(Relaxed);
         while open != 0 {
             // The first open slot from `from` on, so that helpers spread over concurrent loops.
             let above = open & (!0 << from);
             let slot = if above != 0 { above } else { open }.trailing_zeros() as usize;
-            if let Some(posted) = self.take_seat(slot) {
+            if let Some(posted) = self.take_seat(slot, &seated) {
                 return Some(Seat { board: self, slot, posted });
             }
             open &= !(1 << slot);
@@ -120,7 +120,7 @@ impl Board {
         None
     }
 
-    fn take_seat(&self, slot: usize) -> Option<usize> {
+    fn take_seat(&self, slot: usize, seated: impl Fn(usize)) -> Option<usize> {
         let Slot { state, posted } = &self.slots[slot].0;
         let mut now = state.load(Relaxed);
         loop {
@@ -128,14 +128,16 @@ impl Board {
                 return None;
             }
             match state.compare_exchange_weak(now, now - SEAT + HELPER, Acquire, Relaxed) {
-                Ok(_) if seats(now) == 1 => self.hide(slot),
-                Ok(_) => {}
-                Err(changed) => {
-                    now = changed;
-                    continue;
+                Ok(_) => {
+                    let posted = posted.load(Relaxed);
+                    seated(posted);
+                    if seats(now) == 1 {
+                        self.hide(slot);
+                    }
+                    return Some(posted);
                 }
+                Err(changed) => now = changed,
             }
-            return Some(posted.load(Relaxed));
         }
     }
 
@@ -279,7 +281,7 @@ mod loom_tests {
     }
 
     fn help(board: &Board) -> bool {
-        let Some(seat) = board.join(0) else { return false };
+        let Some(seat) = board.join(0, |_| {}) else { return false };
         // SAFETY: only `call` posts, and only loops.
         let posted = unsafe { &*(seat.posted as *const Loop) };
         posted.add(1);
@@ -346,9 +348,9 @@ mod loom_tests {
             let board = Arc::new(Board::new());
             let posted = Loop(UnsafeCell::new(0));
             let posting = board.post(std::ptr::from_ref(&posted).addr(), 1).expect("a slot is free");
-            let seat = board.join(0).expect("a seat is free");
+            let seat = board.join(0, |_| {}).expect("a seat is free");
             drop(seat);
-            let seat = board.join(0);
+            let seat = board.join(0, |_| {});
             assert!(seat.is_none(), "one seat serves one helper");
             posting.wait(None, || true);
             drop(posting);

@@ -18,7 +18,6 @@ pub struct Call<'a> {
     pub schedule: Schedule,
     /// What a unit is expected to take.
     pub expected: Option<Picos>,
-    pub started: Instant,
     pub deadline: Option<Instant>,
     pub door: Option<Door>,
     /// Whether the caller looks on and wants fresh counts.
@@ -46,20 +45,18 @@ impl<'a> Call<'a> {
         expected: Option<Picos>,
         solo: &Solo,
     ) -> Call<'a> {
-        let started = Instant::now();
         Call {
             job,
             halt,
             schedule: Schedule::new(solo.next..job.units(), job.unit_grain(options.grain), workers),
             expected,
-            started,
             // A deadline beyond what the clock can tell is none.
-            deadline: options.timeout.and_then(|timeout| started.checked_add(timeout)),
+            deadline: options.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             door: options.hooks.map(Door::new),
             watched: options.poll.is_some(),
             token: process_token(),
             next_index: AtomicUsize::new(0),
-            unit_cost: AtomicU64::new(expected.unwrap_or(0)),
+            unit_cost: AtomicU64::new(0),
             done: AtomicUsize::new(solo.tally.done),
             failed: AtomicUsize::new(solo.tally.failed),
             first_failure: Mutex::new(solo.tally.clone()),
@@ -76,9 +73,16 @@ impl<'a> Call<'a> {
     /// How much work nobody has taken, as far as known; the largest there is while nothing is known.
     pub fn work_left(&self) -> Picos {
         match self.unit_cost.load(Relaxed) {
-            0 => Picos::MAX,
-            cost => cost.saturating_mul(self.schedule.left() as u64),
+            0 => self.expected.unwrap_or(Picos::MAX),
+            cost => cost,
         }
+        .saturating_mul(self.schedule.left() as u64)
+    }
+
+    /// Whether the units that have run took as long as was expected.
+    pub fn borne_out(&self) -> bool {
+        let seen = self.unit_cost.load(Relaxed);
+        seen > 0 && self.expected.is_some_and(|expected| seen <= 2 * expected)
     }
 
     /// Whether no hand-out is left to be taken.

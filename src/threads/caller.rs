@@ -1,10 +1,11 @@
 //! The caller's side of a call that may have helpers: when its loop is opened to them, and its own part in it.
 
+use super::WAKE_FROM;
 use super::board::Posting;
+use super::brief::SHARE_FROM;
 use super::call::Call;
 use super::pool::{self, Pool};
 use super::worker::{Patience, Worker};
-use super::{SHARE_FROM, WAKE_FROM};
 use crate::options::Options;
 use crate::schedule::Picos;
 use std::time::{Duration, Instant};
@@ -34,15 +35,12 @@ impl<'a, 'job> Opening<'a, 'job> {
         Opening { call, posting: None, remark: None, os_error: 0, pool, workers, seats, woken: false }
     }
 
-    /// Opens the loop, or wakes a helper for it, if the work that is left is worth that now.
+    /// Opens the loop, or wakes a helper for it, if so much work is worth that now.
     #[inline]
-    fn consider(&mut self) {
-        if !self.woken && self.seats > 0 {
-            self.weigh(self.call.work_left());
+    fn consider(&mut self, work: Picos) {
+        if self.woken || self.seats == 0 {
+            return;
         }
-    }
-
-    fn weigh(&mut self, work: Picos) {
         if work >= WAKE_FROM {
             self.open_and_wake();
         } else if work >= SHARE_FROM && self.posting.is_none() && self.pool.attention.anyone_looks() {
@@ -82,17 +80,17 @@ impl Drop for Opening<'_, '_> {
 
 /// The caller is one of the workers.
 pub fn work_along(opening: &mut Opening) {
-    opening.consider();
+    let work = opening.call.work_left();
+    opening.consider(work);
     if opening.posting.is_none() && opening.seats > 0 {
         // Too short to wake a helper for, unless such calls come often.
-        let work = opening.call.work_left();
         if opening.pool.attention.worked_alone(work) {
             opening.open_and_wake();
         }
     }
     let mut worker = Worker::new(opening.call);
     while worker.step(Patience::Waits) {
-        opening.consider();
+        opening.consider(worker.work_left());
     }
     if worker.was_refused() {
         wait_for_somebody_else(opening);

@@ -12,17 +12,18 @@ use std::time::{Duration, Instant};
 
 pub fn look_on(opening: &mut Opening, poll: &Poll) {
     let call = opening.call;
+    let started = Instant::now();
     if call.job.items() > 0 {
         opening.open_and_wake();
     }
-    let first_due = call.started + poll.every;
+    let first_due = started + poll.every;
     let mut due = first_due;
     let mut own: Option<Worker> = None;
     loop {
         let now = Instant::now();
         call.check_deadline();
         if now >= due {
-            if !ask(call, poll) {
+            if !ask(call, poll, started) {
                 call.halt.raise(Cause::Poll);
             }
             due = now + poll.every;
@@ -66,12 +67,12 @@ pub fn look_on(opening: &mut Opening, poll: &Poll) {
         posting.wait(Some(time), || call.exhausted());
     }
     drop(own);
-    ask(call, poll);
+    ask(call, poll, started);
 }
 
 /// Polls, and answers whether the call is to go on.
-fn ask(call: &Call, poll: &Poll) -> bool {
+fn ask(call: &Call, poll: &Poll, started: Instant) -> bool {
     let failed = call.failed.load(Relaxed);
     let done = call.done.load(Relaxed).max(failed);
-    poll.call(call.job.items(), done, failed, call.started.elapsed())
+    poll.call(call.job.items(), done, failed, started.elapsed())
 }

@@ -1,17 +1,19 @@
 //! The executor on native threads.
 //!
-//! A short call stays alone (`solo`), which `sites` knows from the calls before it. Any other may open its loop on the
+//! A short call stays with its caller (`brief`), which `sites` knows from the calls before it; so does one that has nobody to
+//! share with (`solo`). Any other may open its loop on the
 //! `board`, where idle helpers find it: `caller` decides when, works on the loop itself, or looks on if it has a `poll`
 //! (`looker`). `pool` owns the helpers, `attention` says how long they stay awake and when to wake one. `call` is what the
 //! workers of one call share, `worker` how one takes part, `hooks` how it is let in.
 
 mod attention;
 mod board;
+mod brief;
 mod call;
 mod caller;
 mod futex;
+mod here;
 mod hooks;
-mod index;
 mod looker;
 mod pool;
 mod sites;
@@ -19,39 +21,40 @@ mod solo;
 mod ticks;
 mod worker;
 
-pub use index::worker_index;
+pub use brief::run_plain;
+pub use here::{Inside, worker_index};
+pub use pool::default_stack_size;
 
 use crate::job::{Cause, Halt, Job, Outcome, Tally};
 use crate::options::Options;
 use crate::schedule::{MICRO, Picos};
 use board::{MOST_SEATS, Posting};
+use brief::Sizes;
 use call::Call;
 use caller::Opening;
 use sites::Site;
-use solo::Solo;
+pub use solo::Solo;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 use worker::contain;
 
-/// Less work than this is not worth a helper that is awake.
-const SHARE_FROM: Picos = 2 * MICRO;
-
 /// From so much work on, a sleeping helper is woken.
 const WAKE_FROM: Picos = 70 * MICRO;
 
-/// How long a caller looks for its last helper before it sleeps: as long as a hand-out.
-const LOOK: Duration = Duration::from_micros(50);
+/// How often a caller looks for its last helper before it sleeps: for about as long as a hand-out takes.
+const LOOKS: u32 = 2_000;
 
-/// Runs the job as the options say and answers what came of it. No callback runs any more when it returns.
-pub fn run(job: &Job, options: &Options) -> Outcome {
+/// Runs the job as the options say, from where `solo` ended, and answers what came of it. No callback runs any more when it
+/// returns.
+pub fn run(job: &Job, options: &Options, mut solo: Solo) -> Outcome {
     let halt = Halt::new(options.cancel);
     let site = Site::of(job.function());
-    let expected = site.cost();
     let hand_outs = job.units().div_ceil(job.unit_grain(options.grain));
     let workers = options.workers.min(hand_outs).clamp(1, MOST_SEATS);
-    let mut solo = Solo { next: 0, tally: Tally::default(), time: 0 };
-    contain(&halt, || begin_alone(job, &halt, options, workers, expected, &mut solo));
+    if solo.next == 0 {
+        contain(&halt, || begin_alone(job, &halt, options, workers, &site, &mut solo));
+    }
     let mut outcome = Outcome::default();
     if solo.next == job.units() || halt.stops() {
         if let Some(poll) = options.poll {
@@ -60,10 +63,10 @@ pub fn run(job: &Job, options: &Options) -> Outcome {
         sum_up(&mut outcome, job, &halt, &solo.tally, solo.time);
         outcome.workers = 1;
     } else {
-        run_open(job, &halt, options, workers, solo, expected, &mut outcome);
-    }
-    if job.units() > 1 && outcome.done > 0 {
-        site.learn(outcome.busy / outcome.done as u64);
+        // What has been seen of this call counts for more than what other calls were like.
+        let seen = (solo.next > 0).then(|| solo.time / solo.next as u64);
+        run_open(job, &halt, options, workers, solo, seen.max(site.cost()), &mut outcome);
+        site.learn(outcome.busy, outcome.done);
     }
     job.finish(&outcome);
     outcome
@@ -71,17 +74,23 @@ pub fn run(job: &Job, options: &Options) -> Outcome {
 
 /// Runs the first items of a call that is known to be short, or all of one that has nobody to share with.
 #[inline]
-fn begin_alone(job: &Job, halt: &Halt, options: &Options, workers: usize, expected: Option<Picos>, solo: &mut Solo) {
+fn begin_alone(job: &Job, halt: &Halt, options: &Options, workers: usize, site: &Site, solo: &mut Solo) {
     let (units, grain) = (job.units(), job.unit_grain(options.grain));
     let watched = options.hooks.is_some() || options.timeout.is_some();
     if units == 0 || watched || halt.stops() {
         return;
     }
-    if let Some(cost) = expected.filter(|cost| cost.saturating_mul(units as u64) < SHARE_FROM && units > 1) {
-        solo::run_short(job, halt, grain, cost, solo);
+    if let Some(cost) = brief::expected(site, units).filter(|_| units > 1) {
+        let interruptible = options.poll.is_some() || options.cancel.is_some();
+        brief::run_job(job, halt, Sizes::of(grain, interruptible), cost, site, solo);
     }
     if workers == 1 && options.poll.is_none() && solo.next < units {
-        if units == 1 { solo::run_one(job, halt, solo) } else { solo::run_all(job, halt, grain, solo) }
+        if units == 1 {
+            solo::run_one(job, halt, solo);
+        } else {
+            solo::run_all(job, halt, grain, solo);
+            site.learn(solo.time, solo.tally.done);
+        }
     }
 }
 
@@ -127,16 +136,16 @@ fn wait_for_helpers(call: &Call, posting: Posting) {
         call.halt.raise(Cause::ForkedChild);
         return std::mem::forget(posting);
     }
-    let mut look_until = None;
+    let mut looks = 0;
     while posting.has_helpers() {
-        let now = Instant::now();
-        if now < *look_until.get_or_insert(now + LOOK) {
+        if looks < LOOKS {
+            looks += 1;
             std::hint::spin_loop();
             continue;
         }
         call.check_deadline();
         let deadline = call.deadline.filter(|_| !call.halt.stops());
-        posting.wait(deadline.map(|deadline| deadline.saturating_duration_since(now)), || true);
+        posting.wait(deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())), || true);
     }
 }
 
@@ -155,17 +164,29 @@ fn sum_up(outcome: &mut Outcome, job: &Job, halt: &Halt, tally: &Tally, busy: Pi
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use crate::job::user::Items;
+    use crate::job::user::{ForkHooks, Items};
     use crate::job::{Cause, Job, Work};
-    use crate::options::Options;
+    use crate::options::{Executor, Options};
+    use crate::threads::solo::Solo;
 
     /// What became of a job that has a bug of the library in every item.
     fn run(n: usize, workers: usize) -> Option<Cause> {
         let (items, keep_going) = (Items(std::ptr::null_mut()), true);
         let job = Job::new(Work::Panic, n, 1, keep_going, items);
-        let options =
-            Options { workers, grain: 1, keep_going, timeout: None, cancel: None, poll: None, hooks: None, items };
-        super::run(&job, &options).cause
+        let options = Options {
+            executor: Executor::Threads,
+            workers,
+            grain: 1,
+            keep_going,
+            timeout: None,
+            item_timeout: None,
+            cancel: None,
+            poll: None,
+            hooks: None,
+            fork_hooks: ForkHooks::NONE,
+            items,
+        };
+        super::run(&job, &options, Solo::default()).cause
     }
 
     #[test]

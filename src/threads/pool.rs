@@ -8,8 +8,9 @@
 use super::attention::Attention;
 use super::board::{Board, Seat};
 use super::ticks::Tick;
-use super::worker::help;
+use super::worker::{fetch, help};
 use crate::fork::process_token;
+use crate::signals::SignalsBlocked;
 use std::io;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
@@ -25,6 +26,9 @@ pub struct Pool {
     /// Each a thread. Dropping one would end it.
     crews: Mutex<Vec<rayon::ThreadPool>>,
 }
+
+/// A helper that looks for work looks at the clock after so many looks at the board.
+const LOOKS: u32 = 16;
 
 static POOL: AtomicPtr<Pool> = AtomicPtr::new(ptr::null_mut());
 
@@ -97,14 +101,14 @@ impl Pool {
     fn look(&self, helper: usize) -> Option<Seat<'_>> {
         let _looking = self.attention.looking();
         let start = Tick::now();
+        let mut looks = 0u32;
         loop {
-            if let Some(seat) = self.board.join(helper) {
+            if let Some(seat) = self.board.join(helper, fetch) {
                 return Some(seat);
             }
-            for _ in 0..8 {
-                std::hint::spin_loop();
-            }
-            if Tick::now().since(start) > self.attention.span() {
+            std::hint::spin_loop();
+            looks += 1;
+            if looks.is_multiple_of(LOOKS) && Tick::now().since(start) > self.attention.span() {
                 return None;
             }
         }
@@ -128,7 +132,7 @@ fn hire_one(before: usize) -> Result<rayon::ThreadPool, io::Error> {
 }
 
 /// What pthread_create would give a thread of the host; Rust's own default is smaller.
-fn default_stack_size() -> Option<usize> {
+pub fn default_stack_size() -> Option<usize> {
     // SAFETY: the attributes are initialised before they are read and destroyed after.
     unsafe {
         let mut attributes = std::mem::zeroed();
@@ -139,36 +143,5 @@ fn default_stack_size() -> Option<usize> {
         let known = libc::pthread_attr_getstacksize(&attributes, &mut size) == 0;
         libc::pthread_attr_destroy(&mut attributes);
         (known && size > 0).then_some(size)
-    }
-}
-
-/// Blocks asynchronous signals in this thread, and so in those it makes, until dropped: the host's handlers run in the
-/// host's threads. What a fault raises in the thread that makes it stays open.
-struct SignalsBlocked {
-    before: libc::sigset_t,
-}
-
-impl SignalsBlocked {
-    fn new() -> SignalsBlocked {
-        const OF_FAULTS: [libc::c_int; 7] =
-            [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS, libc::SIGABRT];
-        // SAFETY: the sets are initialised by the calls that take them.
-        unsafe {
-            let mut blocked = std::mem::zeroed();
-            let mut before = std::mem::zeroed();
-            libc::sigfillset(&mut blocked);
-            for signal in OF_FAULTS {
-                libc::sigdelset(&mut blocked, signal);
-            }
-            libc::pthread_sigmask(libc::SIG_SETMASK, &blocked, &mut before);
-            SignalsBlocked { before }
-        }
-    }
-}
-
-impl Drop for SignalsBlocked {
-    fn drop(&mut self) {
-        // SAFETY: `before` is the mask that pthread_sigmask gave.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, std::ptr::null_mut()) };
     }
 }

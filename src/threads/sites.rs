@@ -5,7 +5,7 @@
 //! rises at once and falls by an eighth a call: if one call in a hundred has had long items, waking a helper in vain for
 //! some calls costs less than beginning the next long one alone.
 
-use crate::schedule::Picos;
+use crate::schedule::{MICRO, Picos};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 const ENTRIES: usize = 512;
@@ -23,6 +23,7 @@ pub struct Site {
 }
 
 impl Site {
+    #[inline]
     pub fn of(function: usize) -> Site {
         // Fibonacci hashing (Knuth, volume 3, 6.4): the top bits depend on all bits of the address.
         let hash = (function as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -30,14 +31,28 @@ impl Site {
     }
 
     /// What an item is expected to take; None if nothing is known.
+    #[inline]
     pub fn cost(&self) -> Option<Picos> {
         let entry = self.entry.load(Relaxed);
         (entry != 0 && entry >> 32 == self.tag).then_some((entry & 0xffff_ffff) * STEP)
     }
 
-    /// Learns what an item of a call took. Writes only when that is news, since many threads read.
-    pub fn learn(&self, cost: Picos) {
-        let cost = (cost / STEP).clamp(1, 0xffff_ffff);
+    /// Learns from a short call that was expected to take so long. One that took longer, but is short all the same, says
+    /// more of the call itself than of its items.
+    #[inline]
+    pub fn confirm(&self, expected: Picos, time: Picos, items: usize) {
+        let news = time.abs_diff(expected) * 8 > expected;
+        if news && (time < expected || time > MICRO) {
+            self.learn(time, items);
+        }
+    }
+
+    /// Learns from a call whose items took so long together. Writes only when that is news, since many threads read.
+    pub fn learn(&self, time: Picos, items: usize) {
+        if items == 0 {
+            return;
+        }
+        let cost = (time / items as u64 / STEP).clamp(1, 0xffff_ffff);
         let entry = self.entry.load(Relaxed);
         let before = if entry >> 32 == self.tag { entry & 0xffff_ffff } else { 0 };
         if cost.abs_diff(before) * 8 > before {
@@ -55,21 +70,21 @@ mod tests {
     fn a_site_rises_at_once_and_falls_slowly() {
         let site = Site::of(0x1234_5678);
         assert_eq!(site.cost(), None);
-        site.learn(1_000);
+        site.learn(1_000, 1);
         assert_eq!(site.cost(), Some(1_000));
-        site.learn(8_000_000);
+        site.learn(8_000_000, 1);
         assert_eq!(site.cost(), Some(8_000_000));
-        site.learn(1_000);
+        site.learn(1_000, 1);
         assert!(site.cost() > Some(6_000_000));
         for _ in 0..100 {
-            site.learn(1_000);
+            site.learn(1_000, 1);
         }
         assert!(site.cost() < Some(20_000), "{:?}", site.cost());
     }
 
     #[test]
     fn another_function_is_another_site() {
-        Site::of(0x7fff_0000_1000).learn(5_000);
+        Site::of(0x7fff_0000_1000).learn(5_000, 1);
         assert_eq!(Site::of(0x7fff_0000_2000).cost(), None);
     }
 }

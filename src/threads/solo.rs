@@ -1,26 +1,26 @@
-//! The caller alone: for calls too short to be worth a second thread, or that have nobody to share with.
-//!
-//! No lock, no allocation, no system call, and nothing that another thread could see: a short call costs its items, a few
-//! looks at the clock, and a look at the site table.
+//! The caller alone, in calls that have nobody to share with.
 
-use super::index::Inside;
+use super::brief::Stretch;
+use super::here::Inside;
 use super::ticks::Tick;
 use crate::job::{Halt, Job, Part, Tally};
-use crate::schedule::{MICRO, Pace, Picos};
-
-/// An item of a short call that takes longer than this is not what was expected.
-const SURPRISE: Picos = MICRO;
-
-/// The second look at the clock is after so many units; the ones after that, after `SPAN` of expected work.
-const SECOND_LOOK: usize = 32;
-const SPAN: Picos = MICRO;
+use crate::schedule::{Pace, Picos};
 
 /// What the caller did alone.
+#[derive(Debug, Default)]
 pub struct Solo {
     /// The units before this one ran, unless the call was stopped.
     pub next: usize,
     pub tally: Tally,
     pub time: Picos,
+}
+
+impl Solo {
+    /// Goes on where a short call turned out to be long.
+    pub fn begun(stretch: Stretch) -> Solo {
+        let tally = Tally { done: stretch.next, ..Tally::default() };
+        Solo { next: stretch.next, tally, time: stretch.time }
+    }
 }
 
 /// Runs the only unit there is: nothing to steer, and nothing to learn that would help a longer call.
@@ -29,28 +29,6 @@ pub fn run_one(job: &Job, halt: &Halt, solo: &mut Solo) {
     let _inside = Inside::enter(0);
     solo.next = 1;
     job.run(Part { units: 0..1, stride: 1 }, halt, &mut solo.tally);
-}
-
-/// Runs units that are `expected` to take so long each and not to be worth sharing, as long as the clock bears that out.
-#[inline]
-pub fn run_short(job: &Job, halt: &Halt, grain: usize, expected: Picos, solo: &mut Solo) {
-    let _inside = Inside::enter(0);
-    let units = job.units();
-    let start = Tick::now();
-    let mut size = 1;
-    let mut allowed = SURPRISE;
-    while solo.next < units && !halt.stops() {
-        let end = solo.next + size.max(grain).min(units - solo.next);
-        job.run(Part { units: solo.next..end, stride: 16 }, halt, &mut solo.tally);
-        solo.next = end;
-        solo.time = Tick::now().since(start);
-        if solo.time > allowed {
-            return;
-        }
-        // Twice the work that was expected so far may pass; what is beyond it is worth sharing.
-        size = if solo.next == 1 { SECOND_LOOK - 1 } else { (SPAN / expected).max(1) as usize };
-        allowed = SURPRISE + 2 * expected * (solo.next + size) as Picos;
-    }
 }
 
 /// Runs all units, with a look at the clock now and then only to find the right stride.
@@ -74,9 +52,11 @@ pub fn run_all(job: &Job, halt: &Halt, grain: usize, solo: &mut Solo) {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::{Solo, run_all, run_short};
+    use super::{Solo, run_all};
     use crate::job::user::Items;
-    use crate::job::{ForWork, Halt, Job, Tally, Work};
+    use crate::job::{ForWork, Halt, Job, Work};
+    use crate::threads::brief::{Sizes, run_job};
+    use crate::threads::sites::Site;
     use std::ffi::{c_int, c_void};
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -90,15 +70,15 @@ mod tests {
     #[test]
     fn every_unit_runs_once_and_none_beyond_the_last() {
         for n in (1..300).chain([1 << 20]) {
-            for short in [true, false] {
+            for (short, interruptible) in [(true, false), (true, true), (false, false)] {
                 let next = AtomicUsize::new(0);
                 let ctx = std::ptr::from_ref(&next).cast_mut().cast();
                 let items = Items(std::ptr::null_mut());
                 let job = Job::new(Work::For(ForWork { function: follow, ctx }), n, 1, false, items);
-                let mut solo = Solo { next: 0, tally: Tally::default(), time: 0 };
+                let mut solo = Solo::default();
                 let halt = Halt::new(None);
                 if short {
-                    run_short(&job, &halt, 1, 1, &mut solo)
+                    run_job(&job, &halt, Sizes::of(1, interruptible), 1, &Site::of(7), &mut solo)
                 } else {
                     run_all(&job, &halt, 1, &mut solo)
                 }

@@ -10,6 +10,8 @@ use crate::schedule::Picos;
 pub struct Tick(u64);
 
 impl Tick {
+    pub const LONG_AGO: Tick = Tick(0);
+
     #[inline]
     pub fn now() -> Tick {
         Tick(counter::read())

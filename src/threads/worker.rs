@@ -3,10 +3,10 @@
 use super::WAKE_FROM;
 use super::board::Seat;
 use super::call::Call;
+use super::here::Inside;
 use super::hooks::Refused;
-use super::index::Inside;
 use super::ticks::Tick;
-use crate::job::{Cause, Halt, Part, Tally};
+use crate::job::{Cause, Halt, Job, Part, Tally};
 use crate::schedule::{Pace, Picos};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,12 +34,16 @@ enum State {
 impl<'a, 'job> Worker<'a, 'job> {
     pub fn new(call: &'a Call<'job>) -> Worker<'a, 'job> {
         let index = call.new_index();
+        let mut pace = Pace::new(call.expected);
+        if call.borne_out() {
+            pace.trust(call.job.units());
+        }
         Worker {
             call,
             index,
             _inside: Inside::enter(index),
             state: State::New,
-            pace: Pace::new(call.expected),
+            pace,
             tally: Tally::default(),
             busy: 0,
             before: Tick::now(),
@@ -58,6 +62,11 @@ impl<'a, 'job> Worker<'a, 'job> {
         true
     }
 
+    /// How much work is left for others to take, as far as this worker knows without asking.
+    pub fn work_left(&self) -> Picos {
+        self.pace.work_left()
+    }
+
     pub fn was_refused(&self) -> bool {
         self.state == State::Refused
     }
@@ -65,7 +74,7 @@ impl<'a, 'job> Worker<'a, 'job> {
     fn enter(&mut self) -> Option<Range<usize>> {
         let first = match &self.call.door {
             None => self.take()?,
-            Some(door) => match door.enter(self.index, || self.take()) {
+            Some(door) => match door.enter(self.index, || take(self.call, &mut self.pace)) {
                 Ok(first) => {
                     self.before = Tick::now();
                     first?
@@ -80,9 +89,8 @@ impl<'a, 'job> Worker<'a, 'job> {
         Some(first)
     }
 
-    fn take(&self) -> Option<Range<usize>> {
-        self.call.check_deadline();
-        if self.call.halt.stops() { None } else { self.call.schedule.take(&self.pace) }
+    fn take(&mut self) -> Option<Range<usize>> {
+        take(self.call, &mut self.pace)
     }
 
     fn take_returned(&mut self, patience: Patience) -> Option<Range<usize>> {
@@ -111,6 +119,11 @@ impl<'a, 'job> Worker<'a, 'job> {
             call.count(&mut self.tally);
         }
     }
+}
+
+fn take(call: &Call, pace: &mut Pace) -> Option<Range<usize>> {
+    call.check_deadline();
+    if call.halt.stops() { None } else { call.schedule.take(pace) }
 }
 
 /// Whether a worker that finds nothing waits for hand-outs that may still come back from a refused one.
@@ -142,6 +155,8 @@ impl Drop for Worker<'_, '_> {
 pub fn help(seat: Seat<'_>, wake_another: impl FnOnce()) {
     // SAFETY: the board keeps what was posted in place until the seat is left, and nothing but calls is posted.
     let call = unsafe { &*(seat.posted as *const Call<'_>) };
+    prefetch(call.job, size_of::<Job>());
+    prefetch(call.halt, size_of::<Halt>());
     if seat.has_room() && call.work_left() >= WAKE_FROM {
         wake_another();
     }
@@ -152,9 +167,27 @@ pub fn help(seat: Seat<'_>, wake_another: impl FnOnce()) {
     if call.forked() {
         end_the_child();
     }
-    if call.exhausted() {
+    if seat.has_room() && call.exhausted() {
         seat.shut();
     }
+}
+
+/// Asks for a call before it is needed: another CPU has just written it.
+pub fn fetch(posted: usize) {
+    prefetch(posted as *const Call<'_>, size_of::<Call>());
+}
+
+/// Asks for all lines of something at once: each takes a tenth of a microsecond to come over from another CPU.
+#[inline(always)]
+fn prefetch<T>(what: *const T, len: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..len).step_by(64) {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every x86-64 CPU has the instruction, which changes nothing, wherever it points.
+        unsafe { _mm_prefetch(what.cast::<i8>().wrapping_add(line), _MM_HINT_T0) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (what, len);
 }
 
 /// A panic of the library stops the call and goes no further.

@@ -1,4 +1,4 @@
-/* The main function of the C tests: keeps the promise named on the command line, or lists all. */
+/* The main function of the C tests: keeps the promises named on the command line, or lists all. */
 #define _POSIX_C_SOURCE 200809L
 #include "promise.h"
 
@@ -70,15 +70,22 @@ int reaches(const int *counter, int least)
     return LOAD(*counter) >= least;
 }
 
+static const promise *named(const char *name)
+{
+    const promise *p = promises;
+    while (p->name && strcmp(p->name, name) != 0)
+        p++;
+    return p;
+}
+
 int main(int argc, char **argv)
 {
-    for (const promise *p = promises; p->name; p++) {
-        if (argc < 2) {
-            puts(p->name);
-        } else if (strcmp(p->name, argv[1]) == 0) {
-            p->keep();
-            return 0;
-        }
+    for (const promise *p = promises; argc < 2 && p->name; p++)
+        puts(p->name);
+    for (int i = 1; i < argc; i++) {
+        if (!named(argv[i])->name)
+            return 2;
+        named(argv[i])->keep();
     }
-    return argc < 2 ? 0 : 2;
+    return 0;
 }

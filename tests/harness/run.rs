@@ -34,11 +34,10 @@ pub fn run(command: &mut Command) -> Finished {
 
 /// Starts a program in a process group of its own, without the host's settings for the library.
 pub fn start(command: &mut Command) -> Running {
-    for name in ["LD_LIBRARY_PATH", "PAR_SYNC_URL", "PAR_MPI_LIBRARY", "PAR_JOBLOG"] {
-        command.env_remove(name);
-    }
-    if !command.get_envs().any(|(name, _)| name == "PAR_NUM_WORKERS") {
-        command.env_remove("PAR_NUM_WORKERS");
+    for name in ["LD_LIBRARY_PATH", "PAR_NUM_WORKERS", "PAR_SYNC_URL", "PAR_MPI_LIBRARY", "PAR_JOBLOG"] {
+        if !command.get_envs().any(|(set, _)| set == name) {
+            command.env_remove(name);
+        }
     }
     command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));

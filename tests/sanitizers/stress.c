@@ -1,6 +1,6 @@
-/* Everything the threads executor does, a few hundred times over and in a few seconds, for tools that watch from outside:
- * AddressSanitizer, LeakSanitizer, ThreadSanitizer and valgrind. Every answer is checked; the program ends with 0 only
- * if all were right. The argument `threads` leaves out the forked child, `fork` all but the child. What it writes from callbacks without a lock is what the library promises to be safe to write. */
+/* Everything the threads executor does, a few hundred times over and in a few seconds, and what forked workers do, for tools
+ * that watch from outside: AddressSanitizer, LeakSanitizer, ThreadSanitizer and valgrind. Every answer is checked; the program
+ * ends with 0 only if all were right. The argument `threads` leaves out what forks, `fork` leaves out the rest. What it writes from callbacks without a lock is what the library promises to be safe to write. */
 #define _POSIX_C_SOURCE 200809L
 #include <parmap.h>
 
@@ -24,8 +24,11 @@
         }                                                                                       \
     } while (0)
 
+static uint32_t executor = PAR_THREADS;
+
 static par_options with_workers(size_t workers) {
     par_options options = PAR_OPTIONS_INIT;
+    options.executor = executor;
     options.workers = workers;
     return options;
 }
@@ -318,10 +321,24 @@ static void threads(void) {
     failures_are_kept_apart_from_the_rest();
 }
 
+/* What a sanitizer finds in a worker ends that worker, and then the answer is wrong. */
+static void forked_workers(void) {
+    executor = PAR_PROCESSES;
+    maps_of_many_shapes();
+    a_sum_has_the_same_bits_with_any_workers();
+    bytes_of_any_length();
+    progress_is_polled_and_a_poll_cancels();
+    failures_are_kept_apart_from_the_rest();
+    executor = PAR_THREADS;
+}
+
 int main(int argc, char **argv) {
     const char *part = argc > 1 ? argv[1] : "all";
     if (strcmp(part, "fork") != 0) threads();
-    if (strcmp(part, "threads") != 0) a_forked_child_calls_again();
+    if (strcmp(part, "threads") != 0) {
+        a_forked_child_calls_again();
+        forked_workers();
+    }
     puts("stress: every answer was right");
     return 0;
 }

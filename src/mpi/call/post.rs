@@ -1,0 +1,70 @@
+//! The messages of a call: a head, and blocks of bytes that go along with it if they are small, and behind it if not.
+
+use super::wire::{Reader, Writer};
+use crate::mpi::api::{Envelope, Lane};
+use crate::mpi::failure::Failure;
+use crate::mpi::messages::{self, Received};
+use crate::mpi::session::Session;
+
+pub const TO_RANK_0: i32 = 2;
+pub const FROM_RANK_0: i32 = 3;
+const BLOCK: i32 = 4;
+
+/// What a message to another rank says.
+pub const HELLO: u64 = 1;
+pub const REQUEST: u64 = 2;
+pub const WORK: u64 = 3;
+pub const NOTHING_NOW: u64 = 4;
+pub const STOP: u64 = 5;
+pub const REFUSED: u64 = 6;
+pub const END: u64 = 7;
+
+/// Copying so much costs less than a second message.
+const SMALL: usize = 16 << 10;
+
+/// Sends a head and the blocks whose lengths the receiver knows from it.
+pub fn send(session: &Session, to: i32, tag: i32, mut head: Writer, blocks: &[&[u8]]) -> Result<(), Failure> {
+    let len: usize = blocks.iter().map(|block| block.len()).sum();
+    let along = len <= SMALL;
+    head.number(u64::from(along));
+    if along {
+        blocks.iter().for_each(|block| head.0.extend_from_slice(block));
+    }
+    messages::send_pieces(session, Lane::Own, &head.0, to, tag)?;
+    for block in blocks.iter().filter(|block| !along && !block.is_empty()) {
+        messages::send_pieces(session, Lane::Own, block, to, BLOCK)?;
+    }
+    Ok(())
+}
+
+pub fn receive(session: &Session, envelope: Envelope) -> Result<Received, Failure> {
+    messages::receive_pieces(session, Lane::Own, envelope)
+}
+
+/// The blocks of a message whose head has been read.
+pub struct Blocks<'s, 'a> {
+    session: &'s Session,
+    source: i32,
+    along: Option<&'a [u8]>,
+}
+
+impl<'s, 'a> Blocks<'s, 'a> {
+    pub fn new(session: &'s Session, source: i32, head: &mut Reader<'a>) -> Blocks<'s, 'a> {
+        let along = head.number() != 0;
+        Blocks { session, source, along: along.then_some(head.0) }
+    }
+
+    /// Receives the next block, which is as long as `data`.
+    pub fn fill(&mut self, data: &mut [u8]) -> Result<(), Failure> {
+        match &mut self.along {
+            Some(rest) => {
+                let (block, after) = rest.split_at(data.len().min(rest.len()));
+                data[..block.len()].copy_from_slice(block);
+                *rest = after;
+                Ok(())
+            }
+            None if data.is_empty() => Ok(()),
+            None => messages::receive_into(self.session, data, self.source, BLOCK),
+        }
+    }
+}

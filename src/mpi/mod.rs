@@ -1,0 +1,24 @@
+//! The executor on the ranks of an MPI job, and messages between ranks.
+//!
+//! There is no MPI to link with: the library that belongs to the launcher is found (`launcher`, `library`) and called through
+//! tables of what differs between MPI libraries (`abi`, `api`). `session` is this process as a rank, `exit` its end,
+//! `waiting` what it waits for, `wait` how, `presence` whether that is in vain, `pause` what the host does meanwhile. Upon it
+//! stand the user's messages (`messages`, `mailbox`, `collectives`), and the executor (`call`).
+
+mod abi;
+mod api;
+pub mod call;
+pub mod collectives;
+mod exit;
+mod failure;
+mod launcher;
+mod library;
+mod mailbox;
+pub mod messages;
+pub mod pause;
+mod presence;
+pub mod session;
+mod wait;
+mod waiting;
+
+pub use failure::Failure;
