@@ -1,7 +1,7 @@
 """The same job as people write it today: multiprocessing.Pool over a pure-Python function."""
 
-import multiprocessing
 import time
+from multiprocessing import Pool
 
 from fib_table import print_table
 
@@ -19,7 +19,7 @@ def main():
     sequential = time.perf_counter() - begin
 
     begin = time.perf_counter()
-    with multiprocessing.Pool() as pool:
+    with Pool() as pool:
         answers = pool.map(fib, NUMBERS)
     parallel = time.perf_counter() - begin
 

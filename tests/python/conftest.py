@@ -3,6 +3,8 @@
 import ctypes
 import os
 import subprocess
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,15 @@ def kernels(kernels_path):
     for name in ("item_plus_one", "sum_of_row", "fail_unless_zero", "sleep_ms", "is_null", "byte_plus_one"):
         getattr(library, name).argtypes = [ctypes.c_void_p] * 3
     return library
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pools_are_at_rest_afterwards():
+    """A pool's service thread stays for a moment; what follows may count references and descriptors."""
+    yield
+    deadline = time.monotonic() + 10
+    while any(thread.name.startswith("libparmap-") for thread in threading.enumerate()) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 @pytest.fixture

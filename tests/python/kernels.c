@@ -76,3 +76,12 @@ int byte_plus_one(const void *in, void *out, void *ctx)
     *(unsigned char *)out = (unsigned char)(*(const unsigned char *)in + 1);
     return 0;
 }
+
+/* Not a loop in the compiler's eyes: the array is used after the call. */
+int recurse_without_end(int depth)
+{
+    volatile char used[4096];
+
+    used[depth % 4096] = (char)depth;
+    return recurse_without_end(depth + 1) + used[depth % 4096];
+}

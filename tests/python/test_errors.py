@@ -1,5 +1,6 @@
 """Failing items, deadlines, and options that cannot be."""
 
+import ctypes
 import pickle
 import subprocess
 import sys
@@ -89,10 +90,16 @@ def test_an_unknown_executor_is_refused(kernels, executor):
         libparmap.map_buffer(kernels.item_plus_one, array("q", [1]), executor=executor)
 
 
-@pytest.mark.parametrize("executor", ["processes", "mpi"])
-def test_an_executor_that_is_still_to_come_says_so(kernels, executor):
-    with pytest.raises(NotImplementedError, match="par_map"):
-        libparmap.map_buffer(kernels.item_plus_one, array("q", [1]), executor=executor)
+@pytest.mark.parametrize("executor", ["threads", "processes", "mpi"])
+def test_every_executor_gives_the_same_results(kernels, executor):
+    values = array("q", range(1000))
+    for function in (kernels.item_plus_one, kernels.int64_plus_one):
+        assert libparmap.map_buffer(function, values, executor=executor) == array("q", range(1, 1001))
+    libparmap.map_buffer(kernels.int64_plus, values, values, executor=executor, user_data=ctypes.c_int64(5))
+    assert values == array("q", range(5, 1005))
+    with pytest.raises(libparmap.ItemError) as caught:
+        libparmap.map_buffer(kernels.fail_unless_zero, array("q", [0, 7]), executor=executor)
+    assert (caught.value.index, caught.value.code) == (1, 7)
 
 
 def test_a_bad_number_of_workers_in_the_environment_is_quoted(kernels_path):

@@ -32,8 +32,10 @@ def assert_steady(call, *objects, calls=CALLS):
     gc.collect()
     references = [sys.getrefcount(object) for object in objects]
     system = threads_and_descriptors()
-    growth = [growth_of(call, calls) for _ in range(3)]
-    assert [sys.getrefcount(object) for object in objects] == references
+    growth = [growth_of(call, calls) for _ in range(5)]
+    # Objects such as None are also held by caches that come and go; a leak holds one more a call.
+    held = [sys.getrefcount(object) - before for object, before in zip(objects, references)]
+    assert max(map(abs, held)) < calls // 10, held
     assert threads_and_descriptors() == system
     assert min(growth) < 16 * calls, "less than the smallest object a call, in bytes a round"
 

@@ -7,8 +7,20 @@
  *   signature.c         "double (double, void *)" -> which of our forms that is
  *   element_loops.c     the loops over element functions
  *   buffers.c           Python object -> memory that is fit for the call
+ *   run.c               programs, the same way
+ *   sync.c              the meeting point, the same way
  *   watch.c             what the calling thread looks after while the map runs: Ctrl-C and progress
  *   errors.c            par_status -> Python exception
+ *   clock.c             a cheap clock
+ * for libparmap.mpi:
+ *   ranks.c             the door to par_mpi_*, and its calls that move no data
+ *   messages.c          send and receive
+ *   together.c          broadcast, scatter, gather, reduce
+ * and for the Pool, whose bookkeeping is Python:
+ *   fork.c              a worker's fork, and how it ended
+ *   board.c             which of its items a worker is at; the loop over items
+ *   mapping.c           memory that arrived as a file descriptor
+ *   descriptor.c        a file descriptor that is closed in the end
  */
 #ifndef LIBPARMAP_CORE_H
 #define LIBPARMAP_CORE_H
@@ -26,7 +38,11 @@
 /* Everything the module holds lives here, once per interpreter, so that sub-interpreters share nothing. */
 typedef struct core_state {
     PyObject *item_error; /* libparmap.ItemError */
+    PyObject *sync_error; /* libparmap.SyncError */
 } core_state;
+
+/* For functions that are called by our own Python files only: 0, or -1 with an exception set. */
+int wants_arguments(const char *name, Py_ssize_t given, Py_ssize_t wanted);
 
 /* ---- signature.c ------------------------------------------------------------------------------------------- */
 
@@ -47,6 +63,7 @@ struct function_form {
     const char *spelling;
     enum c_type element; /* what it takes and returns; C_POINTER: addresses of whole items */
     par_range_fn loop;   /* its loop in element_loops.c; NULL: par_map calls it itself */
+    par_map_fn one;      /* one turn of that loop, where elements and results have to travel */
     int takes_user_data;
 };
 
@@ -98,6 +115,10 @@ void array_close(struct array *array);
 /* Checks that need both arrays and the function's form. 0, or -1 with an exception set. */
 int arrays_fit(const struct array *src, const struct array *out, const struct function_form *form);
 
+/* ---- clock.c ----------------------------------------------------------------------------------------------- */
+
+int64_t coarse_now_ms(void);
+
 /* ---- watch.c ----------------------------------------------------------------------------------------------- */
 
 /* The calling thread looks up from its work every 50 ms: well within the promised 0.2 s. */
@@ -116,6 +137,7 @@ struct watch {
 };
 
 int watch_open(struct watch *watch, PyObject *progress);
+void watch_open_anywhere(struct watch *watch);
 /* For the library's `poll`: progress, then signals. */
 int watch_poll(const par_progress *progress, void *watch);
 int watch_look_closer(struct watch *watch);
@@ -143,14 +165,16 @@ struct map_call {
 /* What our own loops return to stop the map when an exception waits. */
 #define STOPPED (-1)
 
-int map_doubles(size_t begin, size_t end, void *map_call);
-int map_doubles_with_data(size_t begin, size_t end, void *map_call);
-int map_floats(size_t begin, size_t end, void *map_call);
-int map_floats_with_data(size_t begin, size_t end, void *map_call);
-int map_int64s(size_t begin, size_t end, void *map_call);
-int map_int64s_with_data(size_t begin, size_t end, void *map_call);
-int map_int32s(size_t begin, size_t end, void *map_call);
-int map_int32s_with_data(size_t begin, size_t end, void *map_call);
+#define ELEMENT_LOOP(name)                                                                                        \
+    int map_##name(size_t begin, size_t end, void *map_call);                                                     \
+    int map_##name##_with_data(size_t begin, size_t end, void *map_call);                                         \
+    int map_##name##_one(const void *in, void *out, void *map_call);                                              \
+    int map_##name##_with_data_one(const void *in, void *out, void *map_call)
+
+ELEMENT_LOOP(doubles);
+ELEMENT_LOOP(floats);
+ELEMENT_LOOP(int64s);
+ELEMENT_LOOP(int32s);
 /* An item function called through the watch, for calls on the main thread. */
 int map_watched_item(const void *in, void *out, void *map_call);
 
@@ -158,9 +182,71 @@ int map_watched_item(const void *in, void *out, void *map_call);
 
 PyObject *map_buffer(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments);
 
+/* ---- run.c ------------------------------------------------------------------------------------------------- */
+
+PyObject *run(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments);
+
+/* ---- sync.c ------------------------------------------------------------------------------------------------ */
+
+/* Adds the connection's type and SyncError. 0, or -1 with an exception set. */
+int add_sync(PyObject *module);
+
 /* ---- errors.c ---------------------------------------------------------------------------------------------- */
 
 /* Sets the exception for a status other than PAR_OK; always NULL. */
 PyObject *raise_status(const core_state *state, par_status status, const par_report *report);
+
+/* ---- ranks.c ----------------------------------------------------------------------------------------------- */
+
+/* One call of par_mpi_*, made without the GIL. */
+struct ranks_call {
+    struct watch watch;
+    int bell;         /* a descriptor that can be read once the caller is wanted elsewhere; or -1 */
+    int64_t until_ms; /* on the coarse clock */
+};
+
+/* Gives up the GIL and goes in. */
+void ranks_enter(struct ranks_call *call);
+/* The same for a wait that ends when the bell rings or the time is up; no limit where `timeout_ms` is negative. */
+void ranks_enter_until(struct ranks_call *call, int bell, int timeout_ms);
+int ranks_wanted_elsewhere(const struct ranks_call *call);
+void ranks_let_others_in(struct ranks_call *call);
+/* Comes out and takes the GIL. 0, or -1 with the exception that `status` or a signal handler calls for. */
+int ranks_leave(struct ranks_call *call, PyObject *module, par_status status);
+
+PyObject *ranks_init(PyObject *module, PyObject *nothing);
+PyObject *ranks_rank(PyObject *module, PyObject *nothing);
+PyObject *ranks_size(PyObject *module, PyObject *nothing);
+PyObject *ranks_time(PyObject *module, PyObject *nothing);
+PyObject *ranks_library(PyObject *module, PyObject *nothing);
+PyObject *ranks_processor_name(PyObject *module, PyObject *nothing);
+PyObject *ranks_barrier(PyObject *module, PyObject *nothing);
+PyObject *ranks_abort(PyObject *module, PyObject *code);
+PyObject *ranks_finalize(PyObject *module, PyObject *nothing);
+
+/* ---- messages.c -------------------------------------------------------------------------------------------- */
+
+PyObject *ranks_send(PyObject *module, PyObject *arguments);
+PyObject *ranks_receive(PyObject *module, PyObject *arguments);
+PyObject *ranks_receive_into(PyObject *module, PyObject *arguments);
+
+/* ---- together.c -------------------------------------------------------------------------------------------- */
+
+PyObject *ranks_broadcast(PyObject *module, PyObject *arguments);
+PyObject *ranks_scatter(PyObject *module, PyObject *arguments);
+PyObject *ranks_gather(PyObject *module, PyObject *arguments);
+PyObject *ranks_reduce(PyObject *module, PyObject *arguments);
+
+/* ---- functions of the module that serve the Pool ------------------------------------------------------------- */
+
+PyObject *is_main_interpreter(PyObject *module, PyObject *nothing);
+PyObject *fork_worker(PyObject *module, PyObject *pids);
+PyObject *status_after_reaping(PyObject *module, PyObject *pidfd);
+PyObject *board_open(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments);
+PyObject *board_look(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments);
+PyObject *board_take_back(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments);
+PyObject *run_items(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments);
+extern PyType_Spec mapping_spec;
+extern PyType_Spec descriptor_spec;
 
 #endif

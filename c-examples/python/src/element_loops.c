@@ -32,6 +32,22 @@
         for (size_t i = begin; i < end; i++)                                                                      \
             out[i] = function(in[i], user_data);                                                                  \
         return 0;                                                                                                 \
+    }                                                                                                             \
+                                                                                                                  \
+    int map_##name##_one(const void *in, void *out, void *map_call)                                               \
+    {                                                                                                             \
+        const struct map_call *call = map_call;                                                                   \
+                                                                                                                  \
+        *(type *)out = ((type(*)(type))call->function)(*(const type *)in);                                        \
+        return 0;                                                                                                 \
+    }                                                                                                             \
+                                                                                                                  \
+    int map_##name##_with_data_one(const void *in, void *out, void *map_call)                                     \
+    {                                                                                                             \
+        const struct map_call *call = map_call;                                                                   \
+                                                                                                                  \
+        *(type *)out = ((type(*)(type, void *))call->function)(*(const type *)in, call->user_data);               \
+        return 0;                                                                                                 \
     }
 
 ELEMENT_LOOPS(doubles, double)

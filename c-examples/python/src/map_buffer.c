@@ -14,7 +14,10 @@ static par_status run_without_the_gil(struct map_call *call, const struct functi
     par_status status;
 
     Py_BEGIN_ALLOW_THREADS
-    if (form->loop != NULL)
+    if (form->loop != NULL && options->executor != PAR_THREADS)
+        status = par_map(form->one, call, call->in, (size_t)src->view.itemsize, call->out, (size_t)out->view.itemsize,
+                         (size_t)(src->view.len / src->view.itemsize), options);
+    else if (form->loop != NULL)
         status = par_for(form->loop, call, (size_t)(src->view.len / src->view.itemsize), options);
     else if (call->watch.signals && options->poll == NULL)
         status = par_map(map_watched_item, call, call->in, src->item_size, call->out, out->item_size, src->n_items,
@@ -38,7 +41,8 @@ static PyObject *map_arrays(const core_state *state, const struct function_point
 
     if (watch_open(&call.watch, progress) < 0)
         return NULL;
-    if (call.watch.progress != NULL) {
+    /* Elsewhere than on threads of this process there is no looking up between items: the library polls. */
+    if (call.watch.progress != NULL || options->executor != PAR_THREADS) {
         options->poll = watch_poll;
         options->poll_ctx = &call.watch;
         options->poll_ms = LOOK_UP_EVERY_MS;
@@ -77,9 +81,8 @@ PyObject *map_buffer(PyObject *module, PyObject *const *arguments, Py_ssize_t n_
     Py_buffer stop = { 0 };
     PyObject *result = NULL;
 
-    if (n_arguments != N_ARGUMENTS)
-        return PyErr_Format(PyExc_TypeError, "_core.map_buffer takes %d arguments, not %zd", (int)N_ARGUMENTS,
-                            n_arguments);
+    if (wants_arguments("map_buffer", n_arguments, N_ARGUMENTS) < 0)
+        return NULL;
     options.executor = (uint32_t)PyLong_AsUnsignedLong(arguments[EXECUTOR]);
     options.workers = PyLong_AsSize_t(arguments[WORKERS]);
     options.timeout_ms = PyLong_AsUnsignedLongLong(arguments[TIMEOUT_MS]);

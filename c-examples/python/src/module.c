@@ -28,11 +28,45 @@ static PyObject *normal_signature(PyObject *Py_UNUSED(module), PyObject *signatu
     return form == NULL ? NULL : PyUnicode_FromString(form->spelling);
 }
 
+int wants_arguments(const char *name, Py_ssize_t given, Py_ssize_t wanted)
+{
+    if (given == wanted)
+        return 0;
+    PyErr_Format(PyExc_TypeError, "_core.%s takes %zd arguments, not %zd", name, wanted, given);
+    return -1;
+}
+
+#define FAST(function) (PyCFunction)(void (*)(void))function, METH_FASTCALL
+
 static PyMethodDef core_methods[] = {
-    { "map_buffer", (PyCFunction)(void (*)(void))map_buffer, METH_FASTCALL, NULL },
+    { "map_buffer", FAST(map_buffer), NULL },
+    { "run", FAST(run), NULL },
     { "normal_signature", normal_signature, METH_O, NULL },
     { "cpu_count", cpu_count, METH_NOARGS,
       "cpu_count()\n--\n\nThe CPUs this process may use: its affinity mask and its container's quota, rounded up." },
+    { "is_main_interpreter", is_main_interpreter, METH_NOARGS, NULL },
+    { "ranks_init", ranks_init, METH_NOARGS, NULL },
+    { "ranks_rank", ranks_rank, METH_NOARGS, NULL },
+    { "ranks_size", ranks_size, METH_NOARGS, NULL },
+    { "ranks_time", ranks_time, METH_NOARGS, NULL },
+    { "ranks_library", ranks_library, METH_NOARGS, NULL },
+    { "ranks_processor_name", ranks_processor_name, METH_NOARGS, NULL },
+    { "ranks_barrier", ranks_barrier, METH_NOARGS, NULL },
+    { "ranks_abort", ranks_abort, METH_O, NULL },
+    { "ranks_finalize", ranks_finalize, METH_NOARGS, NULL },
+    { "ranks_send", ranks_send, METH_VARARGS, NULL },
+    { "ranks_receive", ranks_receive, METH_VARARGS, NULL },
+    { "ranks_receive_into", ranks_receive_into, METH_VARARGS, NULL },
+    { "ranks_broadcast", ranks_broadcast, METH_VARARGS, NULL },
+    { "ranks_scatter", ranks_scatter, METH_VARARGS, NULL },
+    { "ranks_gather", ranks_gather, METH_VARARGS, NULL },
+    { "ranks_reduce", ranks_reduce, METH_VARARGS, NULL },
+    { "fork", fork_worker, METH_O, NULL },
+    { "status_after_reaping", status_after_reaping, METH_O, NULL },
+    { "board_open", FAST(board_open), NULL },
+    { "board_look", FAST(board_look), NULL },
+    { "board_take_back", FAST(board_take_back), NULL },
+    { "run_items", FAST(run_items), NULL },
     { NULL, NULL, 0, NULL },
 };
 
@@ -43,6 +77,38 @@ static int add_version(PyObject *module)
     int added = text == NULL ? -1 : PyModule_AddObjectRef(module, "__version__", text);
 
     Py_XDECREF(text);
+    return added;
+}
+
+static int add_constants_of_run(PyObject *module)
+{
+    static const struct {
+        const char *name;
+        long value;
+    } constants[] = {
+        { "KEEP_GOING", PAR_KEEP_GOING },
+        { "RUN_INHERIT", PAR_RUN_INHERIT },
+        { "RUN_SYNC", PAR_RUN_SYNC },
+        { "ITEM_OK", PAR_ITEM_OK },
+        { "ITEM_FAILED", PAR_ITEM_FAILED },
+        { "ITEM_EXITED", PAR_ITEM_EXITED },
+        { "ITEM_SIGNALED", PAR_ITEM_SIGNALED },
+        { "ITEM_TIMED_OUT", PAR_ITEM_TIMED_OUT },
+        { "ITEM_SPAWN_FAILED", PAR_ITEM_SPAWN_FAILED },
+    };
+
+    for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
+        if (PyModule_AddIntConstant(module, constants[i].name, constants[i].value) < 0)
+            return -1;
+    return 0;
+}
+
+static int add_type(PyObject *module, PyType_Spec *spec, const char *name)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
+    const int added = type == NULL ? -1 : PyModule_AddObjectRef(module, name, type);
+
+    Py_XDECREF(type);
     return added;
 }
 
@@ -61,6 +127,10 @@ static int core_exec(PyObject *module)
         || PyModule_AddIntConstant(module, "PROCESSES", PAR_PROCESSES) < 0
         || PyModule_AddIntConstant(module, "MPI", PAR_MPI) < 0)
         return -1;
+    if (add_constants_of_run(module) < 0 || add_sync(module) < 0)
+        return -1;
+    if (add_type(module, &mapping_spec, "Mapping") < 0 || add_type(module, &descriptor_spec, "Descriptor") < 0)
+        return -1;
     return add_version(module);
 }
 
@@ -69,6 +139,7 @@ static int core_traverse(PyObject *module, visitproc visit, void *arg)
     core_state *state = PyModule_GetState(module);
 
     Py_VISIT(state->item_error);
+    Py_VISIT(state->sync_error);
     return 0;
 }
 
@@ -77,6 +148,7 @@ static int core_clear(PyObject *module)
     core_state *state = PyModule_GetState(module);
 
     Py_CLEAR(state->item_error);
+    Py_CLEAR(state->sync_error);
     return 0;
 }
 

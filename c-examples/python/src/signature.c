@@ -10,11 +10,12 @@
               "each of these four also with a void * after its argument"
 
 #define ELEMENT_FORM(type, spelling, loop)                                                                        \
-    { { type, { type }, 1 }, spelling " (" spelling ")", type, loop, 0 },                                         \
-    { { type, { type, C_POINTER }, 2 }, spelling " (" spelling ", void *)", type, loop##_with_data, 1 }
+    { { type, { type }, 1 }, spelling " (" spelling ")", type, loop, loop##_one, 0 },                             \
+    { { type, { type, C_POINTER }, 2 }, spelling " (" spelling ", void *)", type, loop##_with_data,               \
+      loop##_with_data_one, 1 }
 
 static const struct function_form forms[] = {
-    { { C_INT32, { C_POINTER, C_POINTER, C_POINTER }, 3 }, ITEM_FORM, C_POINTER, NULL, 1 },
+    { { C_INT32, { C_POINTER, C_POINTER, C_POINTER }, 3 }, ITEM_FORM, C_POINTER, NULL, NULL, 1 },
     ELEMENT_FORM(C_DOUBLE, "double", map_doubles),
     ELEMENT_FORM(C_FLOAT, "float", map_floats),
     ELEMENT_FORM(C_INT64, "int64_t", map_int64s),

@@ -6,21 +6,6 @@
  * function the library polls on a steady beat (watch_poll). Both take the GIL for a moment only. */
 #include "core.h"
 
-#include <time.h>
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    /* The coarse clock ticks every few milliseconds and costs a quarter of the exact one. */
-#ifdef CLOCK_MONOTONIC_COARSE
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-#else
-    clock_gettime(CLOCK_MONOTONIC, &now);
-#endif
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* 1 on the thread where Python handles signals, 0 elsewhere, -1 with an exception set. A fork can make another
  * thread the main one, so the answer is not kept. */
 static int on_the_main_thread(void)
@@ -45,16 +30,24 @@ static int on_the_main_thread(void)
     return answer;
 }
 
-int watch_open(struct watch *watch, PyObject *progress)
+/* Without asking which thread this is: on others than the main one, looking for signals finds none. */
+void watch_open_anywhere(struct watch *watch)
 {
     watch->thread = PyThreadState_Get();
     watch->caller = pthread_self();
-    watch->progress = progress == Py_None ? NULL : progress;
-    watch->signals = on_the_main_thread();
+    watch->progress = NULL;
+    watch->signals = 1;
     watch->raised = 0;
     watch->stride = watch->skip = 1;
-    watch->looked_ms = now_ms();
+    watch->looked_ms = coarse_now_ms();
     watch->due_ms = watch->looked_ms + LOOK_UP_EVERY_MS;
+}
+
+int watch_open(struct watch *watch, PyObject *progress)
+{
+    watch_open_anywhere(watch);
+    watch->progress = progress == Py_None ? NULL : progress;
+    watch->signals = on_the_main_thread();
     return watch->signals < 0 ? -1 : 0;
 }
 
@@ -92,7 +85,7 @@ int watch_look_closer(struct watch *watch)
     watch->skip = 1;
     if (watch->raised)
         return STOPPED;
-    now = now_ms();
+    now = coarse_now_ms();
     if (now != watch->looked_ms)
         watch->stride = 1;
     else if (watch->stride < MOST_SKIPPED)

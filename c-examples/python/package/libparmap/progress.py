@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 WIDTH = 40
 
 
-def reporter(progress):
+def reporter(progress, call="map_buffer"):
     """A context that gives the function to call with (done, total), or None."""
     if progress is None or progress is False:
         return nullcontext(None)
@@ -16,7 +16,7 @@ def reporter(progress):
     if callable(progress):
         return nullcontext(progress)
     raise TypeError(
-        f"map_buffer: progress is {progress!r}: pass True for a bar, or a function of (done, total)"
+        f"{call}: progress is {progress!r}: pass True for a bar, or a function of (done, total)"
     )
 
 
