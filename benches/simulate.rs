@@ -9,6 +9,7 @@
 #[allow(unused_imports, reason = "the schedule needs a part of it")]
 mod atomic;
 #[path = "simulate/costs.rs"]
+#[allow(dead_code, reason = "the simulation needs a part of it")]
 mod costs;
 #[path = "simulate/machine.rs"]
 mod machine;

@@ -40,6 +40,16 @@ impl Costs {
         Costs::listed(costs.into_iter())
     }
 
+    /// Exponential around that mean, in no order.
+    pub fn uneven(mean_ns: u64, total_ns: u64) -> Costs {
+        let mut state = 42_u64;
+        Costs::listed((0..total_ns / mean_ns).map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let uniform = ((state >> 11) as f64 + 1.0) / (1_u64 << 53) as f64;
+            (-uniform.ln() * mean_ns as f64) as u64
+        }))
+    }
+
     pub fn count(&self) -> usize {
         self.before_ns.len() - 1
     }

@@ -71,7 +71,7 @@ impl Line {
     }
 
     /// What the user gets, and when.
-    fn take(&mut self, user: usize, now: u64, pace: &Pace) -> (Option<Range<usize>>, u64) {
+    fn take(&mut self, user: usize, now: u64, pace: &mut Pace) -> (Option<Range<usize>>, u64) {
         let cost = if self.last_user == user { OWN_NS } else { self.transfer_ns };
         let done = now.max(self.free_at) + cost;
         self.free_at = done;
@@ -104,18 +104,18 @@ impl Machine {
         let mut outcome = Outcome { claims: 0, wall_ns: 0, work_ns: costs.total_ns(), workers: self.workers };
         while let Some(Reverse((now, worker))) = ready.pop() {
             let group = worker / self.group;
-            let (mut taken, mut at) = lines[group].take(worker, now, &paces[worker]);
+            let (mut taken, mut at) = lines[group].take(worker, now, &mut paces[worker]);
             outcome.claims += 1;
             if taken.is_none() && grouped {
                 let refill;
-                (refill, at) = all.take(worker, at, &group_paces[group]);
+                (refill, at) = all.take(worker, at, &mut group_paces[group]);
                 outcome.claims += 1;
                 if let Some(items) = refill {
                     // A refill is to last each member for REFILLS hand-outs of its own.
                     let expected = costs.of(&items) / (self.group * REFILLS) as u64;
                     group_paces[group].learn(items.len(), expected * NANO);
                     lines[group] = Line { free_at: at, ..line_of_group(items) };
-                    (taken, at) = lines[group].take(worker, at, &paces[worker]);
+                    (taken, at) = lines[group].take(worker, at, &mut paces[worker]);
                     outcome.claims += 1;
                 }
             }
