@@ -47,7 +47,7 @@ impl Job {
                 (Work::Fold(fold), std::ptr::null_mut())
             }
             Work::Fold(_) => unreachable!("a part is not cut again"),
-            #[cfg(test)]
+            #[cfg(all(test, not(loom)))]
             Work::Panic => (Work::Panic, outcomes),
         };
         let items = if place.outcomes.is_null() { std::ptr::null_mut() } else { items };

@@ -31,7 +31,7 @@ pub enum Work {
     /// Ranges of a reduce whose results are combined elsewhere.
     Fold(FoldWork),
     /// Panics as a bug of the library would, to test that it is contained.
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     Panic,
 }
 
@@ -88,7 +88,7 @@ impl Job {
             Work::Reduce(reduce) => reduce.fold as usize,
             Work::Bytes(bytes) => bytes.function as usize,
             Work::Fold(fold) => fold.reduce.fold as usize,
-            #[cfg(test)]
+            #[cfg(all(test, not(loom)))]
             Work::Panic => 0,
         }
     }
@@ -144,7 +144,7 @@ impl Job {
                     self.settle(items, code, halt, tally);
                 }
             }
-            #[cfg(test)]
+            #[cfg(all(test, not(loom)))]
             Work::Panic => panic!("planted"),
         }
     }
