@@ -34,9 +34,8 @@ const STOP_PATIENCE: Duration = Duration::from_millis(200);
 /// Runs this process as the supervisor of the call and ends it. `blocked` is what the calling thread had blocked.
 pub fn supervise(call: &Call, seats: Vec<Seat>, host: pid_t, blocked: &sigset_t) -> ! {
     system::die_with(host);
-    prologue::leave_cancellation_to_the_host();
-    call.options.fork_hooks.after_in_child();
     prologue::become_supervisor();
+    call.options.fork_hooks.after_in_child();
     let mut supervisor = Supervisor {
         call,
         blocked,
@@ -51,6 +50,7 @@ pub fn supervise(call: &Call, seats: Vec<Seat>, host: pid_t, blocked: &sigset_t)
         // The kernel kills the workers when this process ends.
         call.shared.control.halt.raise(Cause::Panicked);
     }
+    prologue::flush_output(); // of the fork hooks
     call.shared.control.finished.store(1, Release);
     system::wake_word(&call.shared.control.finished);
     system::exit_now(0)
@@ -136,8 +136,9 @@ impl Supervisor<'_> {
         match system::fork() {
             Forked::Child => {
                 system::die_with(self.own_pid);
+                prologue::become_worker();
                 hooks.after_in_child();
-                prologue::become_worker(self.blocked);
+                system::set_blocked_signals(self.blocked);
                 worker::work(self.call, index)
             }
             Forked::Parent(pid) => {

@@ -310,14 +310,28 @@ static void where_all_workers_refuse_the_call_says_so(void)
     CHECK_TEXT(report.message, "worker_start refused");
 }
 
+static int one_byte(const void *item, size_t len, par_bytes *result, void *ctx)
+{
+    (void)item, (void)len, (void)ctx;
+    return par_bytes_resize(result, 1);
+}
+
 static int last_wish;
 
 static void *call_though_canceled(void *ctx)
 {
+    static par_bytes texts[20], results[20];
+    int state;
     par_options options = stoppable();
     CHECK_EQUAL(pthread_cancel(pthread_self()), 0);
     *(par_status *)ctx = map(ten_ms, 20, &options);
+    CHECK_EQUAL(report.done, 20);
+    CHECK_EQUAL(par_map_bytes(one_byte, NULL, texts, results, 20, &options), PAR_OK); /* which closes a file */
+    par_bytes_free(results, 20);
+    CHECK_EQUAL(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state), 0);
+    CHECK_EQUAL(state, PTHREAD_CANCEL_ENABLE);
     STORE(last_wish, 1);
+    pthread_setcancelstate(state, NULL);
     pthread_testcancel();
     return NULL;
 }
@@ -333,7 +347,6 @@ static void a_pthread_cancel_reaches_its_thread_and_no_worker(void)
     CHECK(end == PTHREAD_CANCELED);
     CHECK_EQUAL(LOAD(last_wish), 1);
     CHECK_EQUAL(status, PAR_OK);
-    CHECK_EQUAL(report.done, 20);
 }
 
 const promise promises[] = {
