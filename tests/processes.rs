@@ -106,6 +106,7 @@ promises! {
         a_deadline_ends_items_that_hang,
         a_cancel_ends_items_that_hang,
         a_deadline_ends_items_that_hang_after_another_has_failed,
+        a_deadline_ends_worker_hooks_that_hang,
         poll_looks_on_from_the_calling_thread,
         a_poll_that_returns_non_zero_cancels,
         hooks_run_in_each_worker_before_its_first_item_and_after_its_last,

@@ -84,9 +84,11 @@ pub struct Seat {
     settled_at_birth: usize,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum Condemned {
     ItemTimedOut,
+    /// The deadline of the call passed, and nothing but a failure had stopped it before.
+    CallTimedOut,
     CallStopped,
 }
 
@@ -166,10 +168,10 @@ impl Supervisor<'_> {
         record.pid.store(0, Relaxed);
         self.live -= 1;
         self.refused = false;
-        let item = outcome(end, seat.condemned, control.halt.cause());
+        let item = outcome(end, seat.condemned);
         let last = record.phase.load(Acquire);
         let found = autopsy::examine(self.call, index, item);
-        if found && seat.condemned == Some(Condemned::CallStopped) {
+        if found && matches!(seat.condemned, Some(Condemned::CallTimedOut | Condemned::CallStopped)) {
             control.cut_short.fetch_add(1, Relaxed);
         }
         match last {
@@ -225,7 +227,12 @@ impl Supervisor<'_> {
         if control.hurry.load(Relaxed) != 0 || stopped {
             let kill_at = *self.kill_at.get_or_insert(now + GRACE);
             if now >= kill_at {
-                (0..self.seats.len()).for_each(|index| self.condemn(index, Condemned::CallStopped));
+                let late = self.call.deadline.is_some_and(|deadline| now >= deadline);
+                let why = match control.halt.cause() {
+                    Some(Cause::TimedOut | Cause::Failed) if late => Condemned::CallTimedOut,
+                    _ => Condemned::CallStopped,
+                };
+                (0..self.seats.len()).for_each(|index| self.condemn(index, why));
                 return None;
             }
             wake_at(kill_at);
@@ -285,12 +292,9 @@ impl Supervisor<'_> {
 }
 
 /// What the end of a worker is for the item that it was in the middle of.
-fn outcome(end: End, condemned: Option<Condemned>, cause: Option<Cause>) -> par_item {
+fn outcome(end: End, condemned: Option<Condemned>) -> par_item {
     match (end, condemned) {
-        (End::Signaled(libc::SIGKILL), Some(Condemned::ItemTimedOut)) => {
-            par_item { state: PAR_ITEM_TIMED_OUT, code: 0 }
-        }
-        (End::Signaled(libc::SIGKILL), Some(Condemned::CallStopped)) if cause == Some(Cause::TimedOut) => {
+        (End::Signaled(libc::SIGKILL), Some(Condemned::ItemTimedOut | Condemned::CallTimedOut)) => {
             par_item { state: PAR_ITEM_TIMED_OUT, code: 0 }
         }
         (End::Signaled(signal), _) => par_item { state: PAR_ITEM_SIGNALED, code: signal },

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -115,7 +116,8 @@ static void a_signal_handler_can_cancel(void)
 {
     par_options options = stoppable();
     signal(SIGALRM, on_alarm);
-    alarm(1);
+    const struct itimerval soon = {{0, 0}, {0, 100000}};
+    CHECK_EQUAL(setitimer(ITIMER_REAL, &soon, NULL), 0);
     CHECK_EQUAL(map(ten_ms, N, &options), PAR_ECANCELED);
     check_stopped_between_items();
 }
@@ -214,7 +216,25 @@ static void a_deadline_ends_items_that_hang_after_another_has_failed(void)
     CHECK_EQUAL(map(hang_or_fail, N, &options), PAR_EITEM);
     CHECK_EQUAL(items[2].state, PAR_ITEM_FAILED);
     CHECK_EQUAL(items[2].code, 7);
+    CHECK(items[0].state == PAR_ITEM_TIMED_OUT && items[1].state == PAR_ITEM_TIMED_OUT);
     CHECK(kill(shared->pids[0], 0) < 0 && kill(shared->pids[1], 0) < 0);
+}
+
+static int hang_at_start(size_t worker, void *ctx)
+{
+    const int item = (int)worker;
+    return hang(&item, NULL, ctx);
+}
+
+static void a_deadline_ends_worker_hooks_that_hang(void)
+{
+    par_options options = stoppable();
+    options.timeout_ms = 200;
+    options.worker_start = hang_at_start;
+    CHECK_EQUAL(map(ten_ms, N, &options), PAR_ETIMEDOUT);
+    CHECK_EQUAL(report.done, 0);
+    for (int i = 0; i < shared->started; i++)
+        CHECK(kill(shared->pids[i], 0) < 0 && errno == ESRCH);
 }
 
 static pthread_t caller;
@@ -358,6 +378,7 @@ const promise promises[] = {
     PROMISE(a_deadline_ends_items_that_hang),
     PROMISE(a_cancel_ends_items_that_hang),
     PROMISE(a_deadline_ends_items_that_hang_after_another_has_failed),
+    PROMISE(a_deadline_ends_worker_hooks_that_hang),
     PROMISE(poll_looks_on_from_the_calling_thread),
     PROMISE(a_poll_that_returns_non_zero_cancels),
     PROMISE(hooks_run_in_each_worker_before_its_first_item_and_after_its_last),
