@@ -77,13 +77,22 @@ promises! {
         a_handler_for_children_sees_one_signal_a_call,
         the_hosts_own_children_are_left_to_it,
         signal_masks_are_left_alone_and_handed_on,
-        no_line_is_printed_twice_and_none_of_a_finished_item_is_lost,
-        the_hosts_exit_handlers_do_not_run_in_workers,
         no_worker_survives_a_host_that_is_killed,
         a_killed_supervisor_ends_the_call_and_its_workers,
         any_thread_of_a_busy_host_can_call,
         fork_hooks_run_around_every_fork_in_the_process_named,
         a_child_and_a_grandchild_of_the_host_can_call,
+    }
+}
+
+promises! {
+    processes_output {
+        no_line_is_printed_twice_and_none_of_a_finished_item_is_lost,
+        the_same_holds_for_every_stream_that_is_open,
+        a_stream_in_memory_is_there_in_the_workers_as_the_host_left_it,
+        what_fork_hooks_print_is_printed_once,
+        where_standard_output_is_closed_nothing_is_printed_into_results,
+        the_hosts_exit_handlers_do_not_run_in_workers,
     }
 }
 
@@ -97,6 +106,7 @@ promises! {
         a_deadline_ends_items_that_hang,
         a_cancel_ends_items_that_hang,
         a_deadline_ends_items_that_hang_after_another_has_failed,
+        a_deadline_ends_worker_hooks_that_hang,
         poll_looks_on_from_the_calling_thread,
         a_poll_that_returns_non_zero_cancels,
         hooks_run_in_each_worker_before_its_first_item_and_after_its_last,
@@ -109,6 +119,7 @@ promises! {
 promises! {
     processes_limits {
         a_call_for_which_no_process_can_be_had_says_so,
+        where_forks_find_no_memory_fewer_workers_run_or_the_call_says_so,
         a_call_completes_on_the_workers_that_can_be_had,
         the_place_of_a_dead_worker_is_taken_at_the_limit,
         results_beyond_the_memory_limit_are_out_of_memory,

@@ -52,6 +52,7 @@ impl<'a> Parcels<'a> {
     ) -> Result<Parcels<'a>, Refused> {
         // Some systems allow no file that could be executed, older ones do not know how to ask for that.
         let file = create(libc::MFD_CLOEXEC | libc::MFD_NOEXEC_SEAL).or_else(|_| create(libc::MFD_CLOEXEC))?;
+        let file = above_standard(file)?;
         let identity = identity(&file).ok_or(Refused(libc::EIO))?;
         Ok(Parcels { work, file, identity, places, ready, tail })
     }
@@ -99,6 +100,19 @@ fn create(flags: u32) -> Result<File, Refused> {
     unsafe {
         let file = libc::memfd_create(c"libparmap results".as_ptr(), flags);
         if file < 0 { Err(Refused(system::errno())) } else { Ok(File::from_raw_fd(file)) }
+    }
+}
+
+/// Where the host has closed a standard descriptor, its number is the next to be given out: what a callback prints there
+/// would be written over the results.
+fn above_standard(file: File) -> Result<File, Refused> {
+    if file.as_raw_fd() > libc::STDERR_FILENO {
+        return Ok(file);
+    }
+    // SAFETY: the new descriptor is nobody else's.
+    unsafe {
+        let moved = libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, libc::STDERR_FILENO + 1);
+        if moved < 0 { Err(Refused(system::errno())) } else { Ok(File::from_raw_fd(moved)) }
     }
 }
 

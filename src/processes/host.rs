@@ -3,7 +3,7 @@
 use super::autopsy;
 use super::shared::{Call, NoMemory, Shared};
 use super::supervisor::{self, Seat};
-use super::system::{self, Forked};
+use super::system::{self, Forked, Uncancelable};
 use crate::abi::status::{PAR_ITEM_FAILED, PAR_ITEM_SIGNALED, par_item};
 use crate::fork::process_token;
 use crate::job::user::Items;
@@ -31,6 +31,7 @@ const LOST: &str = "something killed their supervisor, and the system killed the
 /// Runs the job as the options say and answers what came of it. No worker is left when it returns.
 pub fn run(mut job: Job, options: &Options) -> Outcome {
     let started = Instant::now();
+    let _uncancelable = Uncancelable::new();
     let hand_outs = job.units().div_ceil(job.unit_grain(options.grain));
     let workers = options.workers.min(hand_outs).min(MOST_WORKERS);
     let before = Halt::new(options.cancel);

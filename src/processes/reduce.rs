@@ -15,7 +15,8 @@ const FAILED: u8 = 2;
 
 /// From this size on, the pages of a result are given back as soon as it is added to the total.
 const WORTH_GIVING_BACK: usize = 64 << 10;
-const PAGE: usize = 4096;
+/// A multiple of every page size: what is given back must not share a page with the next result.
+const PAGE: usize = 64 << 10;
 
 #[derive(Clone, Copy)]
 pub struct Sizes {

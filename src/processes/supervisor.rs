@@ -34,9 +34,8 @@ const STOP_PATIENCE: Duration = Duration::from_millis(200);
 /// Runs this process as the supervisor of the call and ends it. `blocked` is what the calling thread had blocked.
 pub fn supervise(call: &Call, seats: Vec<Seat>, host: pid_t, blocked: &sigset_t) -> ! {
     system::die_with(host);
-    prologue::leave_cancellation_to_the_host();
-    call.options.fork_hooks.after_in_child();
     prologue::become_supervisor();
+    call.options.fork_hooks.after_in_child();
     let mut supervisor = Supervisor {
         call,
         blocked,
@@ -51,6 +50,7 @@ pub fn supervise(call: &Call, seats: Vec<Seat>, host: pid_t, blocked: &sigset_t)
         // The kernel kills the workers when this process ends.
         call.shared.control.halt.raise(Cause::Panicked);
     }
+    prologue::flush_output(); // of the fork hooks
     call.shared.control.finished.store(1, Release);
     system::wake_word(&call.shared.control.finished);
     system::exit_now(0)
@@ -84,9 +84,11 @@ pub struct Seat {
     settled_at_birth: usize,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum Condemned {
     ItemTimedOut,
+    /// The deadline of the call passed, and nothing but a failure had stopped it before.
+    CallTimedOut,
     CallStopped,
 }
 
@@ -136,8 +138,9 @@ impl Supervisor<'_> {
         match system::fork() {
             Forked::Child => {
                 system::die_with(self.own_pid);
+                prologue::become_worker();
                 hooks.after_in_child();
-                prologue::become_worker(self.blocked);
+                system::set_blocked_signals(self.blocked);
                 worker::work(self.call, index)
             }
             Forked::Parent(pid) => {
@@ -165,10 +168,10 @@ impl Supervisor<'_> {
         record.pid.store(0, Relaxed);
         self.live -= 1;
         self.refused = false;
-        let item = outcome(end, seat.condemned, control.halt.cause());
+        let item = outcome(end, seat.condemned);
         let last = record.phase.load(Acquire);
         let found = autopsy::examine(self.call, index, item);
-        if found && seat.condemned == Some(Condemned::CallStopped) {
+        if found && matches!(seat.condemned, Some(Condemned::CallTimedOut | Condemned::CallStopped)) {
             control.cut_short.fetch_add(1, Relaxed);
         }
         match last {
@@ -224,7 +227,12 @@ impl Supervisor<'_> {
         if control.hurry.load(Relaxed) != 0 || stopped {
             let kill_at = *self.kill_at.get_or_insert(now + GRACE);
             if now >= kill_at {
-                (0..self.seats.len()).for_each(|index| self.condemn(index, Condemned::CallStopped));
+                let late = self.call.deadline.is_some_and(|deadline| now >= deadline);
+                let why = match control.halt.cause() {
+                    Some(Cause::TimedOut | Cause::Failed) if late => Condemned::CallTimedOut,
+                    _ => Condemned::CallStopped,
+                };
+                (0..self.seats.len()).for_each(|index| self.condemn(index, why));
                 return None;
             }
             wake_at(kill_at);
@@ -284,12 +292,9 @@ impl Supervisor<'_> {
 }
 
 /// What the end of a worker is for the item that it was in the middle of.
-fn outcome(end: End, condemned: Option<Condemned>, cause: Option<Cause>) -> par_item {
+fn outcome(end: End, condemned: Option<Condemned>) -> par_item {
     match (end, condemned) {
-        (End::Signaled(libc::SIGKILL), Some(Condemned::ItemTimedOut)) => {
-            par_item { state: PAR_ITEM_TIMED_OUT, code: 0 }
-        }
-        (End::Signaled(libc::SIGKILL), Some(Condemned::CallStopped)) if cause == Some(Cause::TimedOut) => {
+        (End::Signaled(libc::SIGKILL), Some(Condemned::ItemTimedOut | Condemned::CallTimedOut)) => {
             par_item { state: PAR_ITEM_TIMED_OUT, code: 0 }
         }
         (End::Signaled(signal), _) => par_item { state: PAR_ITEM_SIGNALED, code: signal },

@@ -1,5 +1,4 @@
-//! System calls of processes. The host's waits are called by number, so that they are no points at which its thread can be
-//! cancelled.
+//! System calls of processes.
 
 use libc::{c_int, pid_t, sigset_t};
 use std::mem::MaybeUninit;
@@ -12,6 +11,34 @@ use std::time::Duration;
 pub enum End {
     Exited(i32),
     Signaled(i32),
+}
+
+unsafe extern "C" {
+    fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
+}
+
+const PTHREAD_CANCEL_DISABLE: c_int = 1;
+
+/// While it lives, a `pthread_cancel` waits: it would unwind the calling thread in the middle of a call. Processes that are
+/// forked meanwhile never obey one that came along with the image, and was meant for that thread alone.
+pub struct Uncancelable {
+    before: c_int,
+}
+
+impl Uncancelable {
+    pub fn new() -> Uncancelable {
+        let mut before = 0;
+        // SAFETY: a state of this thread; the old one outlives the call.
+        unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut before) };
+        Uncancelable { before }
+    }
+}
+
+impl Drop for Uncancelable {
+    fn drop(&mut self) {
+        // SAFETY: the state that this thread had; nobody asks which it had meanwhile.
+        unsafe { pthread_setcancelstate(self.before, ptr::null_mut()) };
+    }
 }
 
 pub enum Forked {
@@ -103,7 +130,7 @@ pub fn wait_for_child_signal(timeout: Option<Duration>) -> bool {
 /// A child that has ended, which is then gone; None if there is none now.
 pub fn reap_any() -> Option<(pid_t, End)> {
     let mut status = 0;
-    match wait4(-1, &mut status, libc::WNOHANG) {
+    match wait(-1, &mut status, libc::WNOHANG) {
         pid if pid > 0 => Some((pid, end_of(status))),
         _ => None,
     }
@@ -111,17 +138,17 @@ pub fn reap_any() -> Option<(pid_t, End)> {
 
 /// Whether this child still runs. One that has ended is gone then.
 pub fn runs(pid: pid_t) -> bool {
-    wait4(pid, &mut 0, libc::WNOHANG) == 0
+    wait(pid, &mut 0, libc::WNOHANG) == 0
 }
 
 /// Waits until this child is gone, whoever takes note of its end.
 pub fn wait_until_gone(pid: pid_t) {
-    while wait4(pid, &mut 0, 0) < 0 && errno() == libc::EINTR {}
+    while wait(pid, &mut 0, 0) < 0 && errno() == libc::EINTR {}
 }
 
-fn wait4(pid: pid_t, status: &mut c_int, flags: c_int) -> pid_t {
+fn wait(pid: pid_t, status: &mut c_int, flags: c_int) -> pid_t {
     // SAFETY: the status outlives the call.
-    unsafe { libc::syscall(libc::SYS_wait4, pid, ptr::from_mut(status), flags, ptr::null_mut::<u8>()) as pid_t }
+    unsafe { libc::waitpid(pid, status, flags) }
 }
 
 fn end_of(status: c_int) -> End {

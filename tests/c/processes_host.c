@@ -4,7 +4,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -225,74 +224,6 @@ static void signal_masks_are_left_alone_and_handed_on(void)
     CHECK(sigismember(&now, SIGUSR1) && !sigismember(&now, SIGCHLD) && !sigismember(&now, SIGTERM));
 }
 
-static int print_line(const void *item, void *result, void *ctx)
-{
-    (void)result, (void)ctx;
-    printf("line of item %d\n", *(const int *)item);
-    if (*(const int *)item == 17) {
-        printf("unfinished");
-        abort();
-    }
-    if (*(const int *)item == 18)
-        exit(1);
-    return 0;
-}
-
-static void no_line_is_printed_twice_and_none_of_a_finished_item_is_lost(void)
-{
-    char path[] = "/tmp/libparmap-test-XXXXXX", line[100];
-    int seen[N] = {0}, before = 0, after = 0, file = mkstemp(path), screen = dup(1);
-    CHECK(file >= 0 && screen >= 0);
-    par_options options = in_processes();
-    options.flags = PAR_KEEP_GOING;
-    dup2(file, 1);
-    printf("before the call\n"); /* to a file: it waits in the buffer */
-    CHECK_EQUAL(par_map(print_line, NULL, in, sizeof in[0], NULL, 0, N, &options), PAR_EITEM);
-    printf("after the call\n");
-    fflush(stdout);
-    dup2(screen, 1);
-    FILE *written = fopen(path, "r");
-    unlink(path);
-    CHECK(written != NULL);
-    while (fgets(line, sizeof line, written)) {
-        int item;
-        if (sscanf(line, "line of item %d", &item) == 1)
-            seen[item]++;
-        before += strcmp(line, "before the call\n") == 0;
-        after += strcmp(line, "after the call\n") == 0;
-    }
-    fclose(written);
-    close(file);
-    CHECK_EQUAL(before, 1);
-    CHECK_EQUAL(after, 1);
-    for (int i = 0; i < N; i++)
-        CHECK(i == 17 ? seen[i] <= 1 : seen[i] == 1);
-}
-
-static int *exits;
-
-static void count_exit(void)
-{
-    ADD(*exits, 1);
-}
-
-static int exit_in_item(const void *item, void *result, void *ctx)
-{
-    (void)item, (void)result, (void)ctx;
-    exit(4);
-}
-
-static void the_hosts_exit_handlers_do_not_run_in_workers(void)
-{
-    par_options options = in_processes();
-    options.flags = PAR_KEEP_GOING;
-    exits = par_shm_alloc(sizeof *exits);
-    CHECK_EQUAL(atexit(count_exit), 0);
-    CHECK_EQUAL(par_map(exit_in_item, NULL, in, sizeof in[0], NULL, 0, 5, &options), PAR_EITEM);
-    CHECK_EQUAL(report.first.code, 4);
-    CHECK_EQUAL(*exits, 0);
-}
-
 static int linger(const void *item, void *result, void *ctx)
 {
     pid_t *pids = ctx;
@@ -481,8 +412,6 @@ const promise promises[] = {
     PROMISE(a_handler_for_children_sees_one_signal_a_call),
     PROMISE(the_hosts_own_children_are_left_to_it),
     PROMISE(signal_masks_are_left_alone_and_handed_on),
-    PROMISE(no_line_is_printed_twice_and_none_of_a_finished_item_is_lost),
-    PROMISE(the_hosts_exit_handlers_do_not_run_in_workers),
     PROMISE(no_worker_survives_a_host_that_is_killed),
     PROMISE(a_killed_supervisor_ends_the_call_and_its_workers),
     PROMISE(any_thread_of_a_busy_host_can_call),

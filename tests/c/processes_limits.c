@@ -96,6 +96,35 @@ static void a_call_completes_on_the_workers_that_can_be_had(void)
     CHECK_TEXT(report.message, "5 of 6 workers could not be forked");
 }
 
+/* As under strict overcommit, where every process counts with all its private memory: after so many forks there is none
+ * left. In front of the C library's; at first it stands in nobody's way. */
+static int forks_left = 1 << 30;
+
+pid_t fork(void)
+{
+    if (forks_left-- > 0)
+        return _Fork();
+    errno = ENOMEM;
+    return -1;
+}
+
+static void where_forks_find_no_memory_fewer_workers_run_or_the_call_says_so(void)
+{
+    par_options options = in_processes(3);
+    for (int forks = 0; forks < 4; forks++) { /* the first is the supervisor's */
+        forks_left = forks;
+        CHECK_EQUAL(map(square, &options), forks < 2 ? PAR_EAGAIN : PAR_OK);
+        CHECK_EQUAL(report.os_error, ENOMEM);
+        CHECK_EQUAL(report.workers, forks < 2 ? 0 : forks - 1);
+        CHECK_TEXT(report.message, forks < 2 ? "par_map: 3 of 3 workers could not be forked: Cannot allocate memory"
+                                             : "of 3 workers could not be forked: Cannot allocate memory");
+        if (forks >= 2)
+            check_squares();
+        else
+            CHECK_EQUAL(report.done, 0);
+    }
+}
+
 static int square_or_abort(const void *item, void *result, void *ctx)
 {
     if (*(const int *)item % 10 == 7)
@@ -282,6 +311,7 @@ static void far_more_workers_than_items_are_no_error(void)
 
 const promise promises[] = {
     PROMISE(a_call_for_which_no_process_can_be_had_says_so),
+    PROMISE(where_forks_find_no_memory_fewer_workers_run_or_the_call_says_so),
     PROMISE(a_call_completes_on_the_workers_that_can_be_had),
     PROMISE(the_place_of_a_dead_worker_is_taken_at_the_limit),
     PROMISE(results_beyond_the_memory_limit_are_out_of_memory),

@@ -80,9 +80,9 @@ static int sleep_in_the_first(size_t begin, size_t end, void *acc, void *ctx)
     return fold(begin, end, acc, ctx);
 }
 
-static int add_in_30(void *acc, const void *other, void *ctx)
+static int add_in_50(void *acc, const void *other, void *ctx)
 {
-    sleep_ms(30);
+    sleep_ms(50);
     return add(acc, other, ctx);
 }
 
@@ -91,8 +91,8 @@ static void combines_within_their_time_are_left_alone_however_many_are_in_line(v
 {
     long acc = 0;
     par_options options = mortal();
-    options.item_timeout_ms = 600;
-    CHECK_EQUAL(par_reduce(sleep_in_the_first, add_in_30, NULL, &acc, sizeof acc, N, &options), PAR_OK);
+    options.item_timeout_ms = 1500;
+    CHECK_EQUAL(par_reduce(sleep_in_the_first, add_in_50, NULL, &acc, sizeof acc, N, &options), PAR_OK);
     CHECK_EQUAL(acc, (1L << N) - 1);
     CHECK_EQUAL(report.done, N);
 }

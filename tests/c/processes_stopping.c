@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -115,7 +116,8 @@ static void a_signal_handler_can_cancel(void)
 {
     par_options options = stoppable();
     signal(SIGALRM, on_alarm);
-    alarm(1);
+    const struct itimerval soon = {{0, 0}, {0, 100000}};
+    CHECK_EQUAL(setitimer(ITIMER_REAL, &soon, NULL), 0);
     CHECK_EQUAL(map(ten_ms, N, &options), PAR_ECANCELED);
     check_stopped_between_items();
 }
@@ -214,7 +216,25 @@ static void a_deadline_ends_items_that_hang_after_another_has_failed(void)
     CHECK_EQUAL(map(hang_or_fail, N, &options), PAR_EITEM);
     CHECK_EQUAL(items[2].state, PAR_ITEM_FAILED);
     CHECK_EQUAL(items[2].code, 7);
+    CHECK(items[0].state == PAR_ITEM_TIMED_OUT && items[1].state == PAR_ITEM_TIMED_OUT);
     CHECK(kill(shared->pids[0], 0) < 0 && kill(shared->pids[1], 0) < 0);
+}
+
+static int hang_at_start(size_t worker, void *ctx)
+{
+    const int item = (int)worker;
+    return hang(&item, NULL, ctx);
+}
+
+static void a_deadline_ends_worker_hooks_that_hang(void)
+{
+    par_options options = stoppable();
+    options.timeout_ms = 200;
+    options.worker_start = hang_at_start;
+    CHECK_EQUAL(map(ten_ms, N, &options), PAR_ETIMEDOUT);
+    CHECK_EQUAL(report.done, 0);
+    for (int i = 0; i < shared->started; i++)
+        CHECK(kill(shared->pids[i], 0) < 0 && errno == ESRCH);
 }
 
 static pthread_t caller;
@@ -310,14 +330,28 @@ static void where_all_workers_refuse_the_call_says_so(void)
     CHECK_TEXT(report.message, "worker_start refused");
 }
 
+static int one_byte(const void *item, size_t len, par_bytes *result, void *ctx)
+{
+    (void)item, (void)len, (void)ctx;
+    return par_bytes_resize(result, 1);
+}
+
 static int last_wish;
 
 static void *call_though_canceled(void *ctx)
 {
+    static par_bytes texts[20], results[20];
+    int state;
     par_options options = stoppable();
     CHECK_EQUAL(pthread_cancel(pthread_self()), 0);
     *(par_status *)ctx = map(ten_ms, 20, &options);
+    CHECK_EQUAL(report.done, 20);
+    CHECK_EQUAL(par_map_bytes(one_byte, NULL, texts, results, 20, &options), PAR_OK); /* which closes a file */
+    par_bytes_free(results, 20);
+    CHECK_EQUAL(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state), 0);
+    CHECK_EQUAL(state, PTHREAD_CANCEL_ENABLE);
     STORE(last_wish, 1);
+    pthread_setcancelstate(state, NULL);
     pthread_testcancel();
     return NULL;
 }
@@ -333,7 +367,6 @@ static void a_pthread_cancel_reaches_its_thread_and_no_worker(void)
     CHECK(end == PTHREAD_CANCELED);
     CHECK_EQUAL(LOAD(last_wish), 1);
     CHECK_EQUAL(status, PAR_OK);
-    CHECK_EQUAL(report.done, 20);
 }
 
 const promise promises[] = {
@@ -345,6 +378,7 @@ const promise promises[] = {
     PROMISE(a_deadline_ends_items_that_hang),
     PROMISE(a_cancel_ends_items_that_hang),
     PROMISE(a_deadline_ends_items_that_hang_after_another_has_failed),
+    PROMISE(a_deadline_ends_worker_hooks_that_hang),
     PROMISE(poll_looks_on_from_the_calling_thread),
     PROMISE(a_poll_that_returns_non_zero_cancels),
     PROMISE(hooks_run_in_each_worker_before_its_first_item_and_after_its_last),
