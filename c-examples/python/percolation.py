@@ -13,7 +13,7 @@ import sys
 import redis
 
 SIZE = 80
-GRIDS = 25
+GRIDS = 40
 WIDTH = 50
 
 
