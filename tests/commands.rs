@@ -31,8 +31,10 @@ promises! {
         a_command_that_ignores_term_is_killed_after_two_seconds,
         a_command_can_use_the_two_seconds_to_say_goodbye,
         others_of_the_group_have_the_two_seconds_too,
+        what_has_died_and_is_not_reaped_is_not_waited_for,
         a_stopped_command_is_ended_too,
         the_deadline_of_the_call_ends_what_runs_and_starts_no_more,
+        a_command_that_ended_in_time_has_not_timed_out_though_it_is_seen_late,
         the_cancel_flag_ends_what_runs,
         a_signal_handler_can_cancel,
         a_call_canceled_before_it_begins_starts_nothing,
@@ -46,7 +48,6 @@ promises! {
         a_command_that_closes_its_output_and_goes_on_is_waited_for,
         a_command_is_tried_again_as_often_as_it_says,
         a_command_that_timed_out_is_tried_again,
-        commands_die_with_their_host,
     }
 }
 
@@ -88,5 +89,6 @@ promises! {
         nothing_is_left_behind,
         many_threads_can_run_commands_at_once,
         a_forked_child_can_run_commands,
+        commands_die_with_their_host,
     }
 }

@@ -1,9 +1,11 @@
-//! The meeting point: the same C program on a real Redis, with and without password and database, and on our own server.
+//! The meeting point: the same C program on a real Redis, with and without password and database, and on our own server; and
+//! meeting points that fail. One test of those waits for long, while the others run.
 
 #[macro_use]
 mod harness;
+#[path = "sync/faults.rs"]
+mod faults;
 #[path = "sync/redis.rs"]
-#[allow(dead_code)] // another test kills it
 mod redis;
 
 use harness::{Link, Program, compile, has_program, record_skip, run};

@@ -18,7 +18,7 @@ import libparmap
 
 STATIONS = ["Abisko", "Bergen", "Cuxhaven", "Davos", "Esbjerg", "Faro", "Gdansk", "Helsinki"]
 DAYS = 365
-SECONDS_TO_ANSWER = 0.3
+SECONDS_TO_ANSWER = 0.2
 
 
 # ---- the children ------------------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ import sys
 
 import redis
 
-SIZE = 100
-GRIDS = 50
+SIZE = 80
+GRIDS = 40
 WIDTH = 50
 
 
@@ -40,6 +40,8 @@ def main(p, children):
     if meeting.incr("arrived") == children:
         for point in sorted(meeting.lrange("curve", 0, -1)):
             print(point, "#" * round(WIDTH * float(point.split()[1])))
+        # A Redis is still there the next time.
+        meeting.delete("curve", "arrived")
 
 
 if __name__ == "__main__":

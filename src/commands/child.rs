@@ -38,6 +38,12 @@ impl Child {
         self.pidfd.as_fd()
     }
 
+    pub fn has_ended(&self) -> bool {
+        let mut file = libc::pollfd { fd: self.pidfd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one entry, which outlives the call.
+        unsafe { libc::poll(&mut file, 1, 0) == 1 }
+    }
+
     /// Sends a signal to the child's process group, or to the child itself where there is no such group. Whether there was
     /// anybody to get it.
     ///
@@ -55,9 +61,14 @@ impl Child {
         !matches!(asked, Err(libc::EINVAL | libc::ENOSYS))
     }
 
-    /// Whether the child's process group has a member.
+    /// Whether the child's process group has a member, be it a zombie.
     pub fn has_group(&self) -> bool {
         self.signal_by_pidfd(0, libc::PIDFD_SIGNAL_PROCESS_GROUP).is_ok()
+    }
+
+    /// The child's number, which is its group's; its own until the child is reaped and the group is empty.
+    pub fn pid(&self) -> libc::pid_t {
+        self.pid
     }
 
     fn signal_by_pidfd(&self, signal: c_int, flags: u32) -> Result<(), i32> {

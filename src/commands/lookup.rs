@@ -19,6 +19,8 @@ pub struct Lookup {
 /// Where one program may be, in the order of PATH.
 pub struct Paths {
     pointers: Vec<*const c_char>,
+    /// How many of the first of them count from no folder.
+    absolute: usize,
     /// What the pointers point into.
     _strings: Vec<CString>,
 }
@@ -39,9 +41,10 @@ impl Lookup {
         (self.paths.clone(), self.found)
     }
 
-    /// The program was found at this one of the paths: it is the first to be tried for the next command of that name.
+    /// The program was found at this one of the paths: it is the first to be tried for the next command of that name. Not
+    /// where an earlier path counts from the command's own folder, since the next may have another.
     pub fn found(&mut self, paths: &Rc<Paths>, index: usize) {
-        if Rc::ptr_eq(paths, &self.paths) {
+        if Rc::ptr_eq(paths, &self.paths) && index <= paths.absolute {
             self.found = index;
         }
     }
@@ -64,7 +67,11 @@ impl Lookup {
 
 impl Paths {
     fn of(strings: Vec<CString>) -> Paths {
-        Paths { pointers: strings.iter().map(|path| path.as_ptr()).collect(), _strings: strings }
+        Paths {
+            pointers: strings.iter().map(|path| path.as_ptr()).collect(),
+            absolute: strings.iter().take_while(|path| path.as_bytes().starts_with(b"/")).count(),
+            _strings: strings,
+        }
     }
 
     pub fn pointers(&self) -> &[*const c_char] {
@@ -103,5 +110,15 @@ mod tests {
         assert_eq!(looked_up(&mut lookup, c"false").1, 0);
         lookup.found(&paths, 2);
         assert_eq!(looked_up(&mut lookup, c"false").1, 0, "that was about another program");
+    }
+
+    #[test]
+    fn a_folder_behind_one_that_is_each_commands_own_is_not_tried_first() {
+        let mut lookup = Lookup::new(Some("/a:./b:/c".into()));
+        let (paths, _) = lookup.paths(c"true");
+        lookup.found(&paths, 2);
+        assert_eq!(looked_up(&mut lookup, c"true").1, 0, "the next command may have it in its ./b");
+        lookup.found(&paths, 1);
+        assert_eq!(looked_up(&mut lookup, c"true").1, 1);
     }
 }

@@ -1,7 +1,7 @@
 //! `par_run`: programs, at most so many at once.
 //!
 //! One loop (`supervise`) starts commands (`start`: `lookup`, `environment`, `spawn`, `raw`), looks after each that runs (`running`:
-//! `child`, `feed`, `capture`, which spills long output into a file), and settles it (`results`, `joblog`). `story` says
+//! `child`, `group`, `feed`, `capture`, which spills long output into a file), and settles it (`results`, `joblog`). `story` says
 //! what went wrong. There is no thread per command and none at all: the calling thread waits on pipes and pidfds.
 //!
 //! All of it is Linux: a pidfd from the start of a process is what makes it safe in a host that reaps children of its own.
@@ -11,6 +11,7 @@ mod child;
 mod command;
 mod environment;
 mod feed;
+mod group;
 mod joblog;
 mod lookup;
 mod memory;

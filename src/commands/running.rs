@@ -3,6 +3,7 @@
 use super::capture::{Capture, Captured, PART};
 use super::child::{Child, Ended};
 use super::feed::Feed;
+use super::group::Group;
 use super::results::{self, Attempt};
 use super::spawn::Launch;
 use crate::abi::status::*;
@@ -24,6 +25,7 @@ pub struct Running<'a> {
     pub index: usize,
     pub attempt: u32,
     child: Child,
+    group: Group,
     /// What the child looks at until its program is loaded: kept until it has ended.
     pub launch: Launch,
     began: Instant,
@@ -67,6 +69,7 @@ impl<'a> Running<'a> {
         Running {
             index,
             attempt,
+            group: Group::new(child.pid()),
             child,
             launch,
             began,
@@ -116,12 +119,13 @@ impl<'a> Running<'a> {
 
     /// Does what the time asks for.
     pub fn look(&mut self, now: Instant) -> Goes {
+        let others_are_gone = matches!(self.ending, Ending::Asked { .. }) && self.ended.is_some() && !self.others_run();
         match self.ending {
             Ending::ByItself if self.deadline.is_some_and(|deadline| now >= deadline) => {
                 self.time_out(now);
                 Goes::On
             }
-            Ending::Asked { .. } if self.ended.is_some() && !self.child.has_group() => Goes::Ended,
+            Ending::Asked { .. } if others_are_gone => Goes::Ended,
             Ending::Asked { kill_at } if now >= kill_at => {
                 self.child.signal_group(libc::SIGKILL);
                 self.ending = Ending::Killed;
@@ -131,9 +135,15 @@ impl<'a> Running<'a> {
         }
     }
 
-    pub fn time_out(&mut self, now: Instant) {
+    /// Whether it has not ended before.
+    pub fn time_out(&mut self, now: Instant) -> bool {
+        // Whoever was done in time is, though we come late to see it: `poll` may have taken long.
+        if self.child.has_ended() {
+            return false;
+        }
         self.timed_out |= matches!(self.ending, Ending::ByItself);
         self.ask_to_end(now);
+        true
     }
 
     /// Asks the whole group to end; a second time changes nothing.
@@ -150,11 +160,16 @@ impl<'a> Running<'a> {
     fn leader_ended(&mut self) -> Goes {
         if matches!(self.ending, Ending::Asked { .. }) && self.child.knows_groups() {
             self.reap();
-            if self.child.has_group() {
+            if self.others_run() {
                 return Goes::On;
             }
         }
         Goes::Ended
+    }
+
+    /// Whether anybody else of its group is there to be waited for.
+    fn others_run(&mut self) -> bool {
+        self.child.has_group() && self.group.runs().unwrap_or(true)
     }
 
     fn reap(&mut self) -> (Ended, Duration) {

@@ -36,11 +36,13 @@ pub fn failure(
             format!("could not be started: '{program}': {}{looked_up}", error(code))
         }
         _ if code == libc::ECHILD => "has ended, but the host reaped it or ignores SIGCHLD, so nobody knows how".into(),
-        _ => format!(
-            "was ended because its output could not be kept in {}: {}: set TMPDIR to a folder with room",
-            folder.display(),
-            error(code)
-        ),
+        _ => {
+            let way_out = match code {
+                libc::EMFILE | libc::ENFILE | libc::ENOMEM => "",
+                _ => ": set TMPDIR to a folder with room",
+            };
+            format!("was ended because its output could not be kept in {}: {}{way_out}", folder.display(), error(code))
+        }
     };
     format!("command {index} {what}")
 }

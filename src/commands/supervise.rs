@@ -233,10 +233,10 @@ impl<'a, 'b> Supervisor<'a, 'b> {
         }
         self.halt.raise(cause);
         for running in &mut self.running {
-            self.ended_any = true;
             if cause == Cause::TimedOut {
-                running.time_out(now);
+                self.ended_any |= running.time_out(now);
             } else {
+                self.ended_any = true;
                 running.ask_to_end(now);
             }
         }

@@ -62,6 +62,28 @@ static inline long number(par_bytes bytes)
     return strtol(text, NULL, 10);
 }
 
+/* Whether the process is gone, or a zombie that nobody reaps. */
+static inline int is_gone(long pid)
+{
+    char path[64], text[256] = "";
+    sprintf(path, "/proc/%ld/stat", pid);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return 1;
+    size_t len = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    char *state = strrchr(text, ')');
+    return len == 0 || !state || state[2] == 'Z' || state[2] == 'X';
+}
+
+static inline void check_gone_soon(long pid)
+{
+    CHECK(pid > 1);
+    for (int tries = 0; tries < 5000 && !is_gone(pid); tries++)
+        sleep_ms(1);
+    CHECK(is_gone(pid));
+}
+
 /* A fresh folder, which is the working folder from then on. */
 static inline const char *in_a_fresh_folder(void)
 {

@@ -119,7 +119,7 @@ static void what_cannot_be_started_says_why(void)
 
 static void arguments_that_are_too_long_are_an_error_of_that_command(void)
 {
-    size_t len = (size_t)1 << 27;
+    size_t len = (size_t)1 << 20; /* Linux takes 128 KiB */
     char *longest = malloc(len + 1);
     CHECK(longest != NULL);
     memset(longest, 'x', len);

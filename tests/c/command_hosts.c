@@ -1,4 +1,4 @@
-/* par_run in hosts of all kinds: odd signals, no standard files, many threads, forked children; and what it leaves behind. */
+/* par_run in hosts of all kinds: odd signals, no standard files, many threads, forked children, some that die; and what it leaves behind. */
 #define _GNU_SOURCE
 #include "command.h"
 
@@ -107,11 +107,34 @@ static void a_forked_child_can_run_commands(void)
     in_a_child(call_once);
 }
 
+static void commands_die_with_their_host(void)
+{
+    const char *folder = in_a_fresh_folder();
+    pid_t host = fork();
+    CHECK(host >= 0);
+    if (host == 0) {
+        run_one(shell("echo $$ >pid.new; mv pid.new pid; exec sleep 1000"), NULL);
+        _exit(1);
+    }
+    while (access("pid", R_OK) != 0)
+        sleep_ms(1);
+    FILE *file = fopen("pid", "r");
+    long pid = 0;
+    CHECK(file != NULL && fscanf(file, "%ld", &pid) == 1);
+    fclose(file);
+    CHECK(!is_gone(pid));
+    kill(host, SIGKILL);
+    waitpid(host, NULL, 0);
+    check_gone_soon(pid);
+    remove_folder(folder);
+}
+
 const promise promises[] = {
     PROMISE(commands_get_default_signals_an_empty_mask_and_the_standard_files_alone),
     PROMISE(a_host_without_standard_files_can_run_commands),
     PROMISE(nothing_is_left_behind),
     PROMISE(many_threads_can_run_commands_at_once),
     PROMISE(a_forked_child_can_run_commands),
+    PROMISE(commands_die_with_their_host),
     {NULL, NULL},
 };

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import meeting_points
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -91,6 +92,17 @@ def assert_curve(printed):
 def test_the_children_of_parent_meet_and_draw_the_curve(parent):
     environment = {name: value for name, value in os.environ.items() if name != "PAR_SYNC_URL"}
     assert_curve(subprocess.run(parent, env=environment, capture_output=True, text=True, check=True).stdout)
+
+
+def test_children_leave_nothing_at_a_redis_that_stays():
+    redis = pytest.importorskip("redis")
+    child = [sys.executable, REPOSITORY / "c-examples" / "python" / "percolation.py", "0.65", "1"]
+    with meeting_points.redis() as url:
+        for _ in range(2):
+            printed = subprocess.run(child, env={**os.environ, "PAR_SYNC_URL": url}, capture_output=True, text=True, check=True)
+            assert printed.stdout.startswith("0.65 1.00 ####")
+        with redis.Redis.from_url(url) as client:
+            assert client.keys() == []
 
 
 def test_a_parent_whose_children_fail_says_so(parent):

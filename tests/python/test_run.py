@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+import programs
 import pytest
 
 import libparmap
@@ -48,6 +49,17 @@ def test_text_is_decoded_as_subprocess_does():
     for options in ({"text": True}, {"encoding": "latin-1"}, {"encoding": "ascii", "errors": "replace"}):
         theirs = subprocess.run(command, capture_output=True, **options)
         assert libparmap.run([command], **options)[0].stdout == theirs.stdout
+
+
+def test_text_is_decoded_as_subprocess_does_in_any_locale():
+    program = r"""
+        import subprocess, libparmap
+        command = ["printf", "\\303\\244"]
+        (ours,), theirs = libparmap.run([command], text=True), subprocess.run(command, text=True, capture_output=True)
+        assert ours.stdout == theirs.stdout == "\xe4", (ours.stdout, theirs.stdout)
+    """
+    for locale in ("C", "C.UTF-8"):
+        subprocess.run(programs.command(program), env=programs.environment(LC_ALL=locale), check=True)
 
 
 def test_input_is_for_all_or_for_each():

@@ -173,7 +173,7 @@ def test_random_commands_are_answered_as_redis_answers_them(protocol):
     seed = random.randrange(2**32)
     chance = random.Random(seed)
     with both() as paths:
-        for _ in range(30):
+        for _ in range(10):
             # RESET goes back to RESP2, and a subscriber of that cannot do much else.
             connections = [Raw(path) for path in paths]
             for connection in connections:

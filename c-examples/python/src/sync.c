@@ -277,7 +277,8 @@ static PyObject *sync_close(PyObject *object, PyObject *Py_UNUSED(nothing))
 {
     sync_object *self = (sync_object *)object;
 
-    if (self->sync == NULL)
+    /* A forked child leaves the connection to its parent. */
+    if (self->sync == NULL || self->process != getpid())
         return Py_NewRef(Py_None);
     if (sync_begin(self) < 0)
         return NULL;

@@ -120,7 +120,8 @@ def _codec(text, encoding, errors):
     """(encoding, errors) where output is text, otherwise None."""
     if not (text or encoding or errors):
         return None
-    return encoding or locale.getencoding(), errors or "strict"
+    # What subprocess takes, in Python's UTF-8 mode, too.
+    return encoding or locale.getpreferredencoding(False), errors or "strict"
 
 
 def _decoded(output, codec):

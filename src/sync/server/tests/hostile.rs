@@ -106,6 +106,34 @@ fn more_connections_than_allowed_are_told_so_and_the_others_are_served() {
 }
 
 #[test]
+fn thousands_of_connections_are_served_or_told_that_there_are_too_many() {
+    // Both ends are files of this process, which has others, too.
+    let most = open_files(10_000) / 6;
+    let server = Server::limited(Limits { clients: most, ..TIGHT }).unwrap();
+    let mut served = Vec::from_iter((0..most).map(|_| Peer::of(&server)));
+    for peer in &mut served {
+        peer.ask("PING", "+PONG\r\n");
+    }
+    for mut peer in Vec::from_iter((0..most).map(|_| Peer::of(&server))) {
+        assert!(peer.rest().contains("max number of clients reached"));
+    }
+    served.pop().unwrap().ask("PING", "+PONG\r\n");
+    assert!(used(&mut served[0]) < MIB);
+}
+
+/// Allows this process as many, if that is in its power, and answers how many it may have.
+fn open_files(wanted: libc::rlim_t) -> usize {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a struct of its own.
+    unsafe {
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit), 0);
+        limit.rlim_cur = limit.rlim_cur.max(wanted).min(limit.rlim_max);
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &limit), 0);
+    }
+    limit.rlim_cur.min(wanted) as usize
+}
+
+#[test]
 fn whoever_asks_and_does_not_read_is_not_listened_to_and_loses_nothing() {
     let server = tight();
     let (mut greedy, mut peer) = (Peer::of(&server), Peer::of(&server));

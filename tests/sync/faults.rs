@@ -1,12 +1,7 @@
 //! Meeting points that are not there, do not let one in, or go away in the middle.
 
-#[macro_use]
-mod harness;
-#[path = "sync/redis.rs"]
-mod redis;
-
-use harness::{Finished, Link, Program, Running, compile, has_program, start};
-use redis::{PASSWORD, Redis};
+use crate::harness::{Finished, Link, Program, Running, compile, has_program, start};
+use crate::redis::{PASSWORD, Redis};
 use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
@@ -79,7 +74,7 @@ fn a_server_that_is_frozen_is_given_up_after_ten_seconds() {
         skip!(test, "redis-server is not installed");
     }
     let redis = Redis::on_its_unix_socket();
-    let mut users = ["set", "pop", "barrier", "lock"].map(|what| user(&redis.url, what));
+    let mut users = ["set", "watched pop", "barrier", "lock"].map(|what| user(&redis.url, what));
     for user in &mut users {
         user.wait_for_error_text("ready");
     }
