@@ -127,7 +127,7 @@ class Dispatcher:
             warnings.warn(f"Pool: {members} of {self._processes} workers must do, the system refuses more: {reason}",
                           RuntimeWarning, stacklevel=2)  # fmt: skip
         elif not self.crew.leaving:
-            self.calls.break_off_all(OSError(error.errno, f"Pool: no worker process could be started: {reason}"))
+            self.calls.break_off_all(OSError(error.errno, f"Pool: no worker could be started: {reason}"))
 
     # ---- taking back -------------------------------------------------------------------------------------------
 

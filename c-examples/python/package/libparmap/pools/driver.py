@@ -10,12 +10,11 @@ import queue
 import sys
 import threading
 import time
-import traceback
 import weakref
 from collections import deque
 
 from libparmap._core import Descriptor
-from libparmap.pools.errors import BrokenPool
+from libparmap.pools.errors import BrokenPool, tell_of_exception
 
 LINGER = 0.5  # seconds that the service thread stays when there is nothing to do
 LOOK_AGAIN = 1.0  # seconds after which a waiting thread looks for itself, whoever should have woken it
@@ -37,6 +36,7 @@ class Driver:
         self._incoming = deque()
         self._orders = deque()
         self._callbacks = deque()
+        self._calling = []  # one for each callback that is running
         self._service = None
         self._chores = queue.SimpleQueue()  # wakes the service thread
         self._bell = Descriptor(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
@@ -74,8 +74,12 @@ class Driver:
         if threading.current_thread() is not self._service:
             self._wake_service()
 
+    def _has_to_call_back(self):
+        """Where the system refused a service thread, whoever waits does its work."""
+        return self._service is None and bool(self._callbacks)
+
     def is_idle(self):
-        return not self._dispatcher.calls.unfinished and not self._callbacks
+        return not self._dispatcher.calls.unfinished and not self._callbacks and not self._calling
 
     def wait(self, until, timeout=None, on_tick=None, tick=None):
         """Returns once until() is true, or the time is up. on_tick() is called every `tick` seconds."""
@@ -96,7 +100,7 @@ class Driver:
                     self._drive(until, deadline, tick)
             finally:
                 self._give_up_the_part()
-            while self._service is None and self._callbacks:
+            while self._has_to_call_back():
                 self._call_one_back()
             if on_tick is not None:
                 on_tick()
@@ -159,7 +163,7 @@ class Driver:
         self._amid_something = True
         tick_due = None if tick is None else time.monotonic() + tick
         try:
-            while not until():
+            while not until() and not self._has_to_call_back():
                 self._take_orders()
                 again = dispatcher.hand_out()
                 self._wake_waiters()
@@ -241,15 +245,18 @@ class Driver:
         try:
             self.wait(until)
         except Exception:
-            traceback.print_exc()
+            tell_of_exception()
 
     def _call_one_back(self):
+        """Where there is no service thread, several may do so at once, and a callback may come here again."""
+        self._calling.append(None)  # before it is taken: is_idle() sees one or the other
         try:
-            self._callbacks[0]()
+            if (call := _taken(self._callbacks)) is not None:
+                call()
         except BaseException:
-            traceback.print_exc()
+            tell_of_exception()
         finally:
-            self._callbacks.popleft()
+            self._calling.pop()
             self._wake_waiters()
             self.ring()
 
@@ -274,6 +281,13 @@ class Driver:
         """In a forked child: nothing here is its own."""
         self._dispatcher.forget()
         self._bell.close()
+
+
+def _taken(calls):
+    try:
+        return calls.popleft()
+    except IndexError:
+        return None
 
 
 def _interrupted(error):

@@ -4,6 +4,8 @@ import threading
 from collections import deque
 from multiprocessing import TimeoutError as PoolTimeoutError
 
+from libparmap.pools.errors import tell_of_exception
+
 
 class Outcome:
     """What the pool asks of, and tells, those that wait for a call."""
@@ -89,12 +91,14 @@ class AsyncResult(Outcome):
         self._told = True
 
     def _call_back(self):
-        """get() returns after the callback has."""
+        """get() returns after the callback has, and after what it raised is told."""
         try:
             if self._error is None and self._callback is not None:
                 self._callback(self._value)
             if self._error is not None and self._error_callback is not None:
                 self._error_callback(self._error)
+        except BaseException:
+            tell_of_exception()
         finally:
             self._callback = self._error_callback = None
             self._over = True
