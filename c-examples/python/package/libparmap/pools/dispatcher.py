@@ -176,9 +176,9 @@ class Dispatcher:
 
     # ---- the end -----------------------------------------------------------------------------------------------
 
-    def end(self, error):
+    def end(self, error, spared=()):
         """Every call is over, every worker gone; what comes next starts anew."""
-        self.calls.start_over(error)
+        self.calls.start_over(error, spared)
         self.crew.end()
         self.reception.start_over()
 

@@ -81,8 +81,11 @@ class Driver:
     def is_idle(self):
         return not self._dispatcher.calls.unfinished and not self._callbacks and not self._calling
 
-    def wait(self, until, timeout=None, on_tick=None, tick=None):
-        """Returns once until() is true, or the time is up. on_tick() is called every `tick` seconds."""
+    def wait(self, until, timeout=None, on_tick=None, tick=None, waits_for=None):
+        """Returns once until() is true, or the time is up. on_tick() is called every `tick` seconds.
+
+        A Ctrl-C ends the call whose outcome is `waits_for`, whichever thread has the part.
+        """
         self._check_owner()
         if self._driving == threading.get_ident():
             self._refuse_to_wait_inside()
@@ -91,6 +94,8 @@ class Driver:
         except BaseException:
             # A Ctrl-C may have come while _wait gave up the part; it must not stay with this thread.
             self._give_up_the_part()
+            if waits_for is not None:
+                self.order(lambda: self._dispatcher.calls.cancel_call_of(waits_for))
             raise
 
     def _wait(self, until, deadline, on_tick, tick):
@@ -158,8 +163,8 @@ class Driver:
 
     def _drive(self, until, deadline, tick):
         dispatcher = self._dispatcher
-        if self._amid_something:
-            self._start_over(KeyboardInterrupt())
+        if self._amid_something and self._start_over(KeyboardInterrupt()):
+            raise KeyboardInterrupt
         self._amid_something = True
         tick_due = None if tick is None else time.monotonic() + tick
         try:
@@ -186,13 +191,18 @@ class Driver:
         self._amid_something = False
 
     def _start_over(self, error):
-        for _ in range(IMPATIENCE):
+        """Breaks off all calls but those that nobody has looked at; how often Ctrl-C was pressed meanwhile.
+
+        Where it was pressed too often, the rest is left to whoever drives next.
+        """
+        for presses in range(IMPATIENCE):
             try:
-                self._dispatcher.end(_interrupted(error))
+                self._dispatcher.end(_interrupted(error), spared=set(self._incoming.copy()))
                 self._amid_something = False
-                return
+                return presses
             except KeyboardInterrupt:
                 pass
+        return IMPATIENCE
 
     def _take_orders(self):
         while self._incoming:

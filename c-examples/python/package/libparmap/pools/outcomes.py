@@ -57,10 +57,10 @@ class AsyncResult(Outcome):
         return self._error is None
 
     def wait(self, timeout=None):
-        self._driver.wait(self.ready, timeout)
+        self._driver.wait(self.ready, timeout, waits_for=self)
 
     def get(self, timeout=None):
-        self._driver.wait(self.ready, timeout)
+        self.wait(timeout)
         if not self._over:
             raise PoolTimeoutError
         if self._error is not None:
@@ -146,7 +146,7 @@ class IMapIterator(Outcome):
 
     def next(self, timeout=None):
         while True:
-            self._driver.wait(self._has_news, timeout)
+            self._driver.wait(self._has_news, timeout, waits_for=self)
             with self._lock:
                 if self._is_there():
                     value, error = self._take()
