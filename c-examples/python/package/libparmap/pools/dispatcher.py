@@ -40,6 +40,7 @@ class Dispatcher:
                 self._send(worker, self.calls.next_chunk(job, self._processes))
             if hired:  # a fork takes time, in which others may have finished
                 return True
+        self.reception.dismiss_if_closed()
         return self._take_back()
 
     def _member_for(self, job):
