@@ -128,8 +128,8 @@ def test_a_result_larger_than_the_memory_limit_is_an_error_and_no_hang():
         pool = Pool(2)
         pool.map(items.square, range(10), 1)
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + (100 << 20),) * 2)
-        for function, argument in ((numpy.ones, 40_000_000), (bytes, 320_000_000)):
+        resource.setrlimit(resource.RLIMIT_AS, (used + (30 << 20),) * 2)
+        for function, argument in ((numpy.ones, 8_000_000), (bytes, 64_000_000)):
             try:
                 pool.map(function, [argument] * 2, 1)
             except (MemoryError, OSError) as error:
