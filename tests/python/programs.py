@@ -21,8 +21,8 @@ def environment(**changes):
 
 def run(source, *arguments, warnings="error", **options):
     """What a program prints. It must end by itself, with 0, and say nothing on stderr."""
-    done = subprocess.run(command(source, *arguments), env=environment(PYTHONWARNINGS=warnings), capture_output=True,
-                          text=True, timeout=SOON, **options)  # fmt: skip
+    done = subprocess.run(command(source, *arguments), env=environment(PYTHONWARNINGS=warnings),
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SOON, **options)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout

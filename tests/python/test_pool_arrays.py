@@ -2,11 +2,12 @@
 
 import os
 import resource
+import subprocess
 from pathlib import Path
 
 import pool_items as items
 import pytest
-from programs import run
+from programs import SOON, command, environment, run
 
 from libparmap import Pool
 
@@ -127,8 +128,8 @@ def test_a_result_larger_than_the_memory_limit_is_an_error_and_no_hang():
         pool = Pool(2)
         pool.map(items.square, range(10), 1)
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + (100 << 20),) * 2)
-        for function, argument in ((numpy.ones, 40_000_000), (bytes, 320_000_000)):
+        resource.setrlimit(resource.RLIMIT_AS, (used + (30 << 20),) * 2)
+        for function, argument in ((numpy.ones, 8_000_000), (bytes, 64_000_000)):
             try:
                 pool.map(function, [argument] * 2, 1)
             except (MemoryError, OSError) as error:
@@ -160,3 +161,21 @@ def test_a_worker_out_of_memory_fails_its_item_and_no_other():
             print(len(next(iterator)))
     """)  # fmt: skip
     assert printed.split() == ["10", "MemoryError", "20"]
+
+
+@pytest.mark.parametrize("how", ["size=64k", "size=64k,ro"])
+def test_neither_size_nor_mode_of_dev_shm_matter(how):
+    program = """
+        import numpy
+        from libparmap import Pool
+
+        with Pool(2) as pool:
+            print(*(int(x.sum()) for x in pool.map(numpy.ones, [1_000_000] * 4)))
+    """
+    mount = ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs -o {how} tmpfs /dev/shm && exec "$@"', "sh"]
+    try:
+        subprocess.run([*mount, "true"], check=True, capture_output=True)
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        pytest.skip("this user cannot have mounts of its own")
+    done = subprocess.run([*mount, *command(program)], env=environment(), capture_output=True, text=True, timeout=SOON)
+    assert done.stdout == "1000000 1000000 1000000 1000000\n", done.stderr

@@ -13,7 +13,7 @@ import pool_items as items
 import pytest
 from programs import run
 
-from libparmap import BrokenPool, ItemTimeout, Pool
+from libparmap import BrokenPool, Executor, ItemTimeout, Pool
 
 SOON = 30
 
@@ -115,6 +115,25 @@ def test_a_death_breaks_the_call_of_its_item_only():
         assert [result.get(SOON) for result in good] == [[x * x for x in range(20)]] * 3
 
 
+def die_after(seconds):
+    time.sleep(seconds)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_join_and_shutdown_end_where_the_last_call_ends_with_a_death():
+    with Pool(2) as pool:
+        pool.map(items.sleep, [0.1] * 2, 1)  # two workers stand, of which one will be idle
+        result = pool.apply_async(die_after, (0.2,))
+        pool.close()
+        pool.join()
+        with pytest.raises(BrokenPool):
+            result.get(0)
+    with Executor(2) as executor:
+        list(executor.map(items.sleep, [0.1] * 2))
+        future = executor.submit(die_after, 0.2)
+    assert type(future.exception(0)) is BrokenPool
+
+
 def test_a_death_reaches_apply_imap_and_callbacks():
     seen = []
     with Pool(2) as pool:
@@ -147,7 +166,7 @@ def test_workers_killed_from_outside_never_hang_a_map():
         pool.map(items.square, range(10))
         killer = threading.Thread(target=kill_some)
         killer.start()
-        for _ in range(20):
+        for _ in range(8):
             results = pool.map(items.slow_square, range(20))
             assert all(type(result) is BrokenPool or result == x * x for x, result in enumerate(results))
         stop.set()
@@ -251,8 +270,11 @@ PARENT = """
     import pool_items as items
     from libparmap import Pool
 
+    reader, writer = os.pipe()
+
     def tell(seconds):
         os.write(1, f"{os.getpid()} ".encode())
+        os.write(writer, b".")
         if seconds < 0:
             while True: pass
         time.sleep(seconds)
@@ -260,7 +282,8 @@ PARENT = """
     def work():
         pool = Pool(2)
         pool.map_async(tell, [60, -1], 1)
-        time.sleep(1)
+        os.read(reader, 1), os.read(reader, 1)
+        time.sleep(0.05)
         end()
 
     def end():

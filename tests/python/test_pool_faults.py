@@ -160,7 +160,7 @@ def test_where_some_forks_are_refused_fewer_workers_do_and_a_warning_says_so():
 def test_where_every_fork_is_refused_the_call_says_so():
     printed = run(REFUSED, 0)
     assert printed.splitlines() == [
-        "BlockingIOError [Errno 11] Pool: no worker process could be started: Resource temporarily unavailable",
+        "BlockingIOError [Errno 11] Pool: no worker could be started: Resource temporarily unavailable",
         "BlockingIOError",
     ]
 

@@ -5,8 +5,11 @@ import signal
 import subprocess
 import time
 
+import pool_items as items
 import pytest
 from programs import command, environment
+
+from libparmap import Pool
 
 PROLOGUE = """
 import os, signal, sys, threading, time
@@ -53,14 +56,26 @@ def test_ctrl_c_ends_a_call_at_once_with_one_traceback_and_no_orphan(call, whole
     assert pids and all(map(is_gone, pids))
 
 
+@pytest.mark.parametrize("whole_group", [True, False], ids=["keyboard", "program"])
+@pytest.mark.parametrize("call", ["submit(tell_and_sleep, 1).result()", "map(tell_and_sleep, range(9)).__next__()"])
+def test_ctrl_c_ends_an_executor_at_once(call, whole_group):
+    pids, err, code, seconds = interrupted(f"with Executor(2) as executor: executor.{call}", whole_group)
+    assert code == -signal.SIGINT and err.count("Traceback") == 1 and err.endswith("KeyboardInterrupt\n"), err
+    assert seconds < 10 and pids and all(map(is_gone, pids))
+
+
 def is_gone(pid):
     return not os.path.exists(f"/proc/{pid}")
 
 
-@pytest.mark.parametrize("call", ["map", "apply", "map_async"])
-def test_the_pool_can_be_used_after_ctrl_c(call):
+@pytest.mark.parametrize("other_thread_drives", [False, True])
+@pytest.mark.parametrize("call", ["map", "apply", "map_async", "imap"])
+def test_the_pool_can_be_used_after_ctrl_c(call, other_thread_drives):
     program = f"""
 with Pool(2) as pool:
+    if {other_thread_drives}:
+        beside = pool.apply_async(time.sleep, (60,))
+        time.sleep(0.3)
     try:
         {CALLS[call]}
     except KeyboardInterrupt:
@@ -111,6 +126,14 @@ with Pool(2) as pool:
 """
     words, err, code, _ = interrupted(program, True)
     assert (words[-3:], err, code) == (["|", "True", "1"], "", 0)
+
+
+def test_what_a_ctrl_c_left_undone_is_done_before_the_next_call_and_does_it_no_harm():
+    with Pool(2) as pool:
+        first = set(pool.map(items.pid_of_worker, range(100), 1))
+        pool._sides["processes"].driver._amid_something = True  # as where it was pressed again and again
+        assert pool.map(items.square, range(10)) == [x * x for x in range(10)]
+        assert first.isdisjoint(pool.map(items.pid_of_worker, range(100), 1))
 
 
 def test_many_interruptions_at_any_moment_never_hang_and_leave_nothing():

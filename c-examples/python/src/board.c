@@ -194,8 +194,14 @@ PyObject *run_items(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_
     if (slot == NULL)
         return NULL;
     while (PyList_Size(arguments[5]) < most && now <= until) {
+        int failed;
+
         index = take_next(slot, now);
-        if (index < 0 || run_item(function, arguments[1], index, how, arguments[5]) < 0)
+        if (index < 0)
+            break;
+        failed = run_item(function, arguments[1], index, how, arguments[5]) < 0;
+        end_if_copied();
+        if (failed)
             break;
         now = coarse_now_ms();
     }

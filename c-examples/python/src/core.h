@@ -241,6 +241,7 @@ PyObject *ranks_reduce(PyObject *module, PyObject *arguments);
 
 PyObject *is_main_interpreter(PyObject *module, PyObject *nothing);
 PyObject *fork_worker(PyObject *module, PyObject *pids);
+void end_if_copied(void);
 PyObject *status_after_reaping(PyObject *module, PyObject *pidfd);
 PyObject *board_open(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments);
 PyObject *board_look(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments);

@@ -16,6 +16,27 @@ PyObject *is_main_interpreter(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(n
     return PyBool_FromLong(PyInterpreterState_GetID(PyInterpreterState_Get()) == 0);
 }
 
+/* Is this process a child that an item has forked in a worker? */
+static volatile sig_atomic_t is_copy;
+
+static void note_copy(void)
+{
+    is_copy = 1;
+}
+
+/* Called when a worker comes out of an item. The worker is the parent; there must not be two of it. */
+void end_if_copied(void)
+{
+    static const char sentence[] = "libparmap: a child that was forked inside an item of a Pool returned from it, and was "
+                                   "ended: end such a child with os._exit or exec\n";
+
+    if (!is_copy)
+        return;
+    if (write(STDERR_FILENO, sentence, sizeof sentence - 1) < 0)
+        _exit(2);
+    _exit(1);
+}
+
 /* fork(pids) -> 0 in the child, where all signals are blocked: a KeyboardInterrupt there would unwind into the
  * caller's program. In the parent the child's pid, which stands in the list `pids` before any handler can run.
  * Python's hooks around the fork would swallow a KeyboardInterrupt, so it has to wait until they have run. */
@@ -33,6 +54,9 @@ PyObject *fork_worker(PyObject *Py_UNUSED(module), PyObject *pids)
     error = errno;
     if (pid == 0) {
         PyOS_AfterFork_Child();
+        /* Where memory is short, a copy goes unnoticed, and that is all. */
+        (void)pthread_atfork(NULL, NULL, note_copy);
+        is_copy = 0;
         return PyLong_FromLong(0);
     }
     PyOS_AfterFork_Parent();

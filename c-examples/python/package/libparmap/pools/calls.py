@@ -3,6 +3,7 @@
 import itertools
 from collections import OrderedDict
 
+from libparmap.pools.errors import BrokenPool
 from libparmap.pools.jobs import Cost
 
 MOST_COSTS = 256  # functions whose cost is remembered
@@ -138,16 +139,21 @@ class Calls:
             if worker.chunks and worker.chunks[0].job is job:
                 worker.kill()
 
-    def break_off_all(self, error):
-        for job in list(self.unfinished):
+    def break_off_all(self, error, spared=()):
+        for job in self.unfinished.difference(spared):
             self.break_off(job, error)
 
-    def start_over(self, error):
+    def cancel_call_of(self, outcome):
+        for job in list(self.unfinished):
+            if job.outcome is outcome:
+                self.cancel(job, BrokenPool("Pool: the call was interrupted"))
+
+    def start_over(self, error, spared):
         """Breaks off all calls, right after an interruption, too, when any of them may be half closed."""
         self._waiting.clear()
         self._feeding.clear()
         self._crew.inherited.clear()
-        for job in list(self.unfinished):
+        for job in self.unfinished.difference(spared):
             outcome, job.over = job.outcome, True
             if outcome is not None:
                 outcome.break_off(error)

@@ -40,6 +40,7 @@ class Dispatcher:
                 self._send(worker, self.calls.next_chunk(job, self._processes))
             if hired:  # a fork takes time, in which others may have finished
                 return True
+        self.reception.dismiss_if_closed()
         return self._take_back()
 
     def _member_for(self, job):
@@ -127,7 +128,7 @@ class Dispatcher:
             warnings.warn(f"Pool: {members} of {self._processes} workers must do, the system refuses more: {reason}",
                           RuntimeWarning, stacklevel=2)  # fmt: skip
         elif not self.crew.leaving:
-            self.calls.break_off_all(OSError(error.errno, f"Pool: no worker process could be started: {reason}"))
+            self.calls.break_off_all(OSError(error.errno, f"Pool: no worker could be started: {reason}"))
 
     # ---- taking back -------------------------------------------------------------------------------------------
 
@@ -176,9 +177,9 @@ class Dispatcher:
 
     # ---- the end -----------------------------------------------------------------------------------------------
 
-    def end(self, error):
+    def end(self, error, spared=()):
         """Every call is over, every worker gone; what comes next starts anew."""
-        self.calls.start_over(error)
+        self.calls.start_over(error, spared)
         self.crew.end()
         self.reception.start_over()
 

@@ -10,12 +10,11 @@ import queue
 import sys
 import threading
 import time
-import traceback
 import weakref
 from collections import deque
 
 from libparmap._core import Descriptor
-from libparmap.pools.errors import BrokenPool
+from libparmap.pools.errors import BrokenPool, tell_of_exception
 
 LINGER = 0.5  # seconds that the service thread stays when there is nothing to do
 LOOK_AGAIN = 1.0  # seconds after which a waiting thread looks for itself, whoever should have woken it
@@ -37,6 +36,7 @@ class Driver:
         self._incoming = deque()
         self._orders = deque()
         self._callbacks = deque()
+        self._calling = []  # one for each callback that is running
         self._service = None
         self._chores = queue.SimpleQueue()  # wakes the service thread
         self._bell = Descriptor(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
@@ -74,11 +74,18 @@ class Driver:
         if threading.current_thread() is not self._service:
             self._wake_service()
 
-    def is_idle(self):
-        return not self._dispatcher.calls.unfinished and not self._callbacks
+    def _has_to_call_back(self):
+        """Where the system refused a service thread, whoever waits does its work."""
+        return self._service is None and bool(self._callbacks)
 
-    def wait(self, until, timeout=None, on_tick=None, tick=None):
-        """Returns once until() is true, or the time is up. on_tick() is called every `tick` seconds."""
+    def is_idle(self):
+        return not self._dispatcher.calls.unfinished and not self._callbacks and not self._calling
+
+    def wait(self, until, timeout=None, on_tick=None, tick=None, waits_for=None):
+        """Returns once until() is true, or the time is up. on_tick() is called every `tick` seconds.
+
+        A Ctrl-C ends the call whose outcome is `waits_for`, whichever thread has the part.
+        """
         self._check_owner()
         if self._driving == threading.get_ident():
             self._refuse_to_wait_inside()
@@ -87,6 +94,8 @@ class Driver:
         except BaseException:
             # A Ctrl-C may have come while _wait gave up the part; it must not stay with this thread.
             self._give_up_the_part()
+            if waits_for is not None:
+                self.order(lambda: self._dispatcher.calls.cancel_call_of(waits_for))
             raise
 
     def _wait(self, until, deadline, on_tick, tick):
@@ -96,7 +105,7 @@ class Driver:
                     self._drive(until, deadline, tick)
             finally:
                 self._give_up_the_part()
-            while self._service is None and self._callbacks:
+            while self._has_to_call_back():
                 self._call_one_back()
             if on_tick is not None:
                 on_tick()
@@ -154,12 +163,12 @@ class Driver:
 
     def _drive(self, until, deadline, tick):
         dispatcher = self._dispatcher
-        if self._amid_something:
-            self._start_over(KeyboardInterrupt())
+        if self._amid_something and self._start_over(KeyboardInterrupt()):
+            raise KeyboardInterrupt
         self._amid_something = True
         tick_due = None if tick is None else time.monotonic() + tick
         try:
-            while not until():
+            while not until() and not self._has_to_call_back():
                 self._take_orders()
                 again = dispatcher.hand_out()
                 self._wake_waiters()
@@ -182,13 +191,18 @@ class Driver:
         self._amid_something = False
 
     def _start_over(self, error):
-        for _ in range(IMPATIENCE):
+        """Breaks off all calls but those that nobody has looked at; how often Ctrl-C was pressed meanwhile.
+
+        Where it was pressed too often, the rest is left to whoever drives next.
+        """
+        for presses in range(IMPATIENCE):
             try:
-                self._dispatcher.end(_interrupted(error))
+                self._dispatcher.end(_interrupted(error), spared=set(self._incoming.copy()))
                 self._amid_something = False
-                return
+                return presses
             except KeyboardInterrupt:
                 pass
+        return IMPATIENCE
 
     def _take_orders(self):
         while self._incoming:
@@ -241,15 +255,18 @@ class Driver:
         try:
             self.wait(until)
         except Exception:
-            traceback.print_exc()
+            tell_of_exception()
 
     def _call_one_back(self):
+        """Where there is no service thread, several may do so at once, and a callback may come here again."""
+        self._calling.append(None)  # before it is taken: is_idle() sees one or the other
         try:
-            self._callbacks[0]()
+            if (call := _taken(self._callbacks)) is not None:
+                call()
         except BaseException:
-            traceback.print_exc()
+            tell_of_exception()
         finally:
-            self._callbacks.popleft()
+            self._calling.pop()
             self._wake_waiters()
             self.ring()
 
@@ -274,6 +291,13 @@ class Driver:
         """In a forked child: nothing here is its own."""
         self._dispatcher.forget()
         self._bell.close()
+
+
+def _taken(calls):
+    try:
+        return calls.popleft()
+    except IndexError:
+        return None
 
 
 def _interrupted(error):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import traceback
 from concurrent.futures import BrokenExecutor
 from multiprocessing import TimeoutError as PoolTimeoutError
 
@@ -46,6 +47,14 @@ def broken_by(item, pid, status, where=None):
             exitcode, how = code, f"it exited with code {code}"
     where = where or f"while it ran item {item}"
     return BrokenPool(f"Pool: worker {pid} died {where}: {how}", item, pid, ended_by, exitcode)
+
+
+def tell_of_exception():
+    """Prints what has just been raised where nobody is there to catch it; stderr may be closed, or nobody read it."""
+    try:
+        traceback.print_exc()
+    except Exception:
+        pass
 
 
 def _signal(number):

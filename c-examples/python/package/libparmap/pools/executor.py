@@ -109,6 +109,13 @@ class Executor(BaseExecutor):
         self._pool.terminate()
         self._pool.join()
 
+    def __exit__(self, kind, value, traceback):
+        """Ctrl-C ends what runs; that of concurrent.futures goes to its workers as well, and would do so there."""
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            self.terminate()
+            return False
+        return super().__exit__(kind, value, traceback)
+
     def _check_open(self):
         if self._is_shut_down:
             raise RuntimeError("cannot schedule new futures after shutdown")

@@ -27,7 +27,11 @@ class Feed:
         return self._drawn and not self._items
 
     def start(self):
-        threading.Thread(target=self._draw, name="libparmap-feed", daemon=True).start()
+        try:
+            threading.Thread(target=self._draw, name="libparmap-feed", daemon=True).start()
+        except RuntimeError as error:  # the system refuses a thread: the call ends with that
+            self.error, self._drawn = error, True
+            self._wake()
 
     def stop(self):
         self._stopped = True

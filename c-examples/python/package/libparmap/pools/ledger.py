@@ -21,7 +21,7 @@ class Ledger:
         if finished:
             self.chunk_is_done(worker)
         self._calls.end_if_done(job)
-        self._dismiss_if_closed()
+        self.dismiss_if_closed()
 
     def chunk_is_done(self, worker):
         worker.chunks.popleft()
@@ -32,9 +32,10 @@ class Ledger:
     def close(self):
         """Workers may go as soon as nothing is left to do."""
         self._closed = True
-        self._dismiss_if_closed()
+        self.dismiss_if_closed()
 
-    def _dismiss_if_closed(self):
+    def dismiss_if_closed(self):
+        """Calls end with results, but also with the death of a worker, or because nobody wants them any more."""
         if self._closed and not self._calls.unfinished:
             for worker in list(self._crew.members):
                 if worker.usable and not worker.chunks:

@@ -4,6 +4,8 @@ import threading
 from collections import deque
 from multiprocessing import TimeoutError as PoolTimeoutError
 
+from libparmap.pools.errors import tell_of_exception
+
 
 class Outcome:
     """What the pool asks of, and tells, those that wait for a call."""
@@ -55,10 +57,10 @@ class AsyncResult(Outcome):
         return self._error is None
 
     def wait(self, timeout=None):
-        self._driver.wait(self.ready, timeout)
+        self._driver.wait(self.ready, timeout, waits_for=self)
 
     def get(self, timeout=None):
-        self._driver.wait(self.ready, timeout)
+        self.wait(timeout)
         if not self._over:
             raise PoolTimeoutError
         if self._error is not None:
@@ -89,12 +91,14 @@ class AsyncResult(Outcome):
         self._told = True
 
     def _call_back(self):
-        """get() returns after the callback has."""
+        """get() returns after the callback has, and after what it raised is told."""
         try:
             if self._error is None and self._callback is not None:
                 self._callback(self._value)
             if self._error is not None and self._error_callback is not None:
                 self._error_callback(self._error)
+        except BaseException:
+            tell_of_exception()
         finally:
             self._callback = self._error_callback = None
             self._over = True
@@ -142,7 +146,7 @@ class IMapIterator(Outcome):
 
     def next(self, timeout=None):
         while True:
-            self._driver.wait(self._has_news, timeout)
+            self._driver.wait(self._has_news, timeout, waits_for=self)
             with self._lock:
                 if self._is_there():
                     value, error = self._take()

@@ -206,9 +206,9 @@ class RankDispatcher:
         """Seconds until something is due that no message tells."""
         return FOREVER
 
-    def end(self, error):
+    def end(self, error, spared=()):
         """Every call is over. Chunks that are under way are run to their ends, and forgotten."""
-        self.calls.break_off_all(error)
+        self.calls.break_off_all(error, spared)
         self.reception.start_over()
 
     def forget(self):

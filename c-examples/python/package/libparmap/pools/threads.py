@@ -1,6 +1,7 @@
 """Worker threads in the place of worker processes: for C functions, which let go of the GIL, and for Python without
 a GIL. Nothing is pickled, and nothing can be ended while it runs."""
 
+import errno
 import queue
 import select
 import sys
@@ -37,7 +38,11 @@ class ThreadCrew(BoardCrew):
     def hire(self):
         worker = ThreadWorker(self._seats[-1])
         arguments = (worker, self.said, self.board)
-        threading.Thread(target=self._live, args=arguments, name="libparmap-worker", daemon=True).start()
+        thread = threading.Thread(target=self._live, args=arguments, name="libparmap-worker", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system refuses it, as it may refuse a process
+            raise OSError(errno.EAGAIN, str(error)) from error
         self._seats.pop()
         self.members.append(worker)
         return worker
