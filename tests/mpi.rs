@@ -9,6 +9,7 @@ use harness::{Finished, Link, Program, Running, compile, has_program, library, r
 use launchers::{Launcher, launcher};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// Each of these is a test under each MPI.
 macro_rules! under_every_mpi {
@@ -39,6 +40,7 @@ under_every_mpi! {
     calls_run_on_1_2_3_and_5_ranks,
     calls_fail_and_stop_on_1_2_3_and_5_ranks,
     a_rank_that_ends_before_its_time_ends_the_job,
+    what_a_rank_printed_before_its_error_is_written,
     a_wait_in_vain_ends_with_a_sentence,
     a_message_that_memory_cannot_hold_is_told_and_nothing_is_mistaken_for_it,
     ranks_may_come_late_end_normally_and_start_programs,
@@ -92,6 +94,14 @@ fn a_rank_that_ends_before_its_time_ends_the_job(launcher: &Launcher) {
     }
     // "Within seconds": the waits of the next test are not what ended these.
     assert!(begun.elapsed().as_secs() < 60);
+}
+
+fn what_a_rank_printed_before_its_error_is_written(launcher: &Launcher) {
+    let file = scratch().join(format!("{}-last-words", launcher.name));
+    let mut command = launcher.start(2, &program("rank_ends"));
+    let done = run(command.arg("prints_before_its_error").env("LAST_WORDS", &file));
+    assert!(!done.status.success(), "{done:?}");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "last words");
 }
 
 fn a_wait_in_vain_ends_with_a_sentence(launcher: &Launcher) {
@@ -163,11 +173,15 @@ fn the_ring_passes_its_parcel_through_all_ranks(launcher: &Launcher) {
 fn the_picture_of_ranks_is_that_of_threads(launcher: &Launcher) {
     let mandelbrot = compile(&Program::new("c-examples/mandelbrot.c", Link::Shared));
     let of_ranks = scratch().join(format!("{}-ranks.png", launcher.name));
-    let of_threads = scratch().join(format!("{}-threads.png", launcher.name));
     let said = run(launcher.start(2, &mandelbrot).arg("--mpi").arg(&of_ranks)).succeeded();
     assert_eq!(said.lines().count(), 1, "{said}");
-    run(Command::new(&mandelbrot).arg(&of_threads)).succeeded();
-    assert!(std::fs::read(of_ranks).unwrap() == std::fs::read(of_threads).unwrap(), "the pictures differ");
+    static OF_THREADS: OnceLock<Vec<u8>> = OnceLock::new();
+    let of_threads = OF_THREADS.get_or_init(|| {
+        let file = scratch().join("threads.png");
+        run(Command::new(&mandelbrot).arg(&file)).succeeded();
+        std::fs::read(file).unwrap()
+    });
+    assert!(std::fs::read(of_ranks).unwrap() == *of_threads, "the pictures differ");
 }
 
 #[test]
@@ -188,6 +202,14 @@ fn misled(launcher: &Launcher, library: &str) -> String {
     done.out + &done.err
 }
 
+/// What calls itself MPI, and is none.
+fn library_with_one_function() -> PathBuf {
+    let (code, file) = (scratch().join("partial.c"), scratch().join("partial.so"));
+    std::fs::write(&code, "int MPI_Init_thread(void) { return 0; }\n").unwrap();
+    run(harness::compiler(None).args(["-shared", "-fPIC", "-o"]).arg(&file).arg(&code)).succeeded();
+    file
+}
+
 #[test]
 fn a_library_that_does_not_fit_is_named_together_with_the_launcher() {
     let test = "a_library_that_does_not_fit_is_named_together_with_the_launcher";
@@ -198,6 +220,11 @@ fn a_library_that_does_not_fit_is_named_together_with_the_launcher() {
     assert!(missing.contains("/no/such/libmpi.so") && missing.contains("Open MPI's launcher /"), "{missing}");
     let no_mpi = misled(&launcher, "libm.so.6");
     assert!(no_mpi.contains("libm.so.6") && no_mpi.contains("MPI_Init_thread"), "{no_mpi}");
+    assert!(no_mpi.contains("Open MPI's launcher /"), "{no_mpi}");
+    let partial = misled(&launcher, &library_with_one_function().display().to_string());
+    for part in ["partial.so has no MPI_", "no MPI of version 3", "Open MPI's launcher /", "rank -1 of -1"] {
+        assert!(partial.contains(part), "{part}: {partial}");
+    }
     let other = misled(&launcher, "libmpich.so.12");
     for part in ["orte", "started 2 ranks", "MPICH", "rank 0 of 1", "PAR_MPI_LIBRARY", "rank -1 of -1"] {
         assert!(other.contains(part), "{part}: {other}");

@@ -21,7 +21,8 @@ use std::time::Instant;
 /// executor `PAR_MPI`.
 ///
 /// A rank that ends with exit status 0 waits until all do so, and MPI is finalized; one that ends with another status
-/// takes the whole job down. (Neither holds where the program initialised MPI itself.)
+/// takes the whole job down. (Neither holds where the program initialised MPI itself, nor for `_exit`, of which the launcher
+/// alone hears: MPICH 4 counts an `_exit(0)` as success.)
 ///
 /// All calls below answer `PAR_OK`, or `PAR_EINVAL`: bad argument. `PAR_ENOMEM`. `PAR_ENOTSUP`: called in a callback of a
 /// `PAR_MPI` call. `PAR_EMPI`: there is no library for this launcher, or MPI failed, or is finalized; `par_mpi_message`
@@ -72,8 +73,8 @@ pub unsafe extern "C" fn par_mpi_processor_name(name: *mut c_char, size: usize) 
         }
         let known = session::enter()?.session().processor_name()?.unwrap_or_else(host_name);
         let fits = cut(&known, size - 1);
-        // SAFETY: the caller passes room for `size` bytes.
-        let room = unsafe { slice::from_raw_parts_mut(name.cast::<u8>(), size) };
+        // SAFETY: the caller passes room for `size` bytes, which are as many or more.
+        let room = unsafe { slice::from_raw_parts_mut(name.cast::<u8>(), fits + 1) };
         room[..fits].copy_from_slice(&known.as_bytes()[..fits]);
         room[fits] = 0;
         Ok(())

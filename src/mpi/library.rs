@@ -119,15 +119,14 @@ fn open(file: &OsStr, flags: c_int) -> Result<Scope, String> {
 /// Finds out of which kind the library is, and all that is needed in it.
 fn bind(scope: Scope) -> Result<Loaded, String> {
     let file = scope.find(INIT).map_err(|symbol| missing("it", symbol)).map(file_of)?;
-    let missing =
-        |symbol: &CStr| format!("{file} has no {}: it is no MPI of version 3 or later", symbol.to_string_lossy());
+    let lacks = |symbol: &CStr| missing(&file, symbol);
     let find = |name| scope.find(name);
     let mpi: &'static dyn Mpi = if speaks_standard(scope) {
-        library(scope, Constants::standard()).map_err(missing)?
+        library(scope, Constants::standard()).map_err(lacks)?
     } else if scope.find(c"ompi_mpi_comm_world").is_ok() {
-        library(scope, Constants::open_mpi(find).map_err(missing)?).map_err(missing)?
+        library(scope, Constants::open_mpi(find).map_err(lacks)?).map_err(lacks)?
     } else {
-        library(scope, Constants::mpich()).map_err(missing)?
+        library(scope, Constants::mpich()).map_err(lacks)?
     };
     let name = format!("{} ({file})", mpi.version());
     Ok(Loaded { mpi, name })

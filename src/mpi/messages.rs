@@ -16,6 +16,9 @@ use std::ptr;
 /// Half of what an int can count.
 pub const PIECE: usize = 1 << 30;
 
+/// What every MPI must admit; more works with some alone.
+const LAST_TAG: i32 = 32767;
+
 /// Memory from `malloc`, freed unless it is given away.
 pub struct Received(par_bytes);
 
@@ -43,8 +46,8 @@ pub struct Message {
 /// Sends `data` to a rank, this one included. It returns when the data may be changed again.
 pub fn send(session: &mut Session, data: &[u8], to: i32, tag: i32) -> Result<(), Failure> {
     check_rank(session, "destination", to)?;
-    if tag < 0 {
-        return Err(Failure::argument(format!("tag is {tag}: use a number from 0 to 32767")));
+    if !(0..=LAST_TAG).contains(&tag) {
+        return Err(Failure::argument(format!("tag is {tag}: use a number from 0 to {LAST_TAG}")));
     }
     if to == session.rank {
         return session.mailbox.put(tag, data);
@@ -116,8 +119,8 @@ fn next(session: &mut Session, source: Option<i32>, tag: Option<i32>) -> Result<
     if let Some(source) = source {
         check_rank(session, "source", source)?;
     }
-    if let Some(tag) = tag.filter(|&tag| tag < 0) {
-        return Err(Failure::argument(format!("tag is {tag}: use PAR_MPI_ANY or a number from 0 to 32767")));
+    if let Some(tag) = tag.filter(|tag| !(0..=LAST_TAG).contains(tag)) {
+        return Err(Failure::argument(format!("tag is {tag}: use PAR_MPI_ANY or a number from 0 to {LAST_TAG}")));
     }
     let own = source.is_none_or(|source| source == session.rank);
     if let Some(letter) = own.then(|| session.mailbox.take(tag)).flatten() {

@@ -182,24 +182,27 @@ pub fn end(exit_code: i32) {
     if OWNER.load(Relaxed) != process_token() {
         return;
     }
-    match lock() {
+    let code = match lock() {
         Ok(state) => match &*state {
             State::Open(Session { peers: Some(peers), .. }) if peers.started_here && !peers.mpi.is_finalized() => {
                 if exit_code != 0 {
-                    return peers.mpi.abort(exit_code);
-                }
-                if let Err(failure) = Access(state).finalize() {
+                    exit_code
+                } else if let Err(failure) = Access(state).finalize() {
                     eprintln!("libparmap: at the end of the program: {}", failure.sentence);
-                    abort(1);
+                    1
+                } else {
+                    return;
                 }
             }
-            _ => {}
+            _ => return,
         },
         Err(_) => {
             eprintln!("libparmap: rank {} ended inside a call: the job is aborted", RANK.load(Relaxed));
-            abort(if exit_code != 0 { exit_code } else { 1 });
+            if exit_code != 0 { exit_code } else { 1 }
         }
-    }
+    };
+    exit::write_out();
+    abort(code);
 }
 
 /// Loads and initialises what there is.
@@ -222,6 +225,8 @@ fn start() -> Result<State, Failure> {
             return Ok(alone());
         }
         mpi.initialize().map_err(|code| says(&name, mpi, code))?;
+    } else if !mpi.admits_this_thread() {
+        return Err(wrong_thread());
     }
     let (rank, size) = mpi.rank_and_size().map_err(|code| says(&name, mpi, code))?;
     if let Some(sentence) = launcher.and_then(|launcher| mismatch(launcher, &name, rank, size)) {
@@ -270,6 +275,13 @@ fn forked(rank: i32) -> Failure {
     Failure::mpi(format!("this process was forked from rank {rank}: only the rank itself can use MPI"))
 }
 
+fn wrong_thread() -> Failure {
+    Failure::mpi(
+        "MPI was initialised for its main thread alone: call from that thread, or initialise it with \
+         MPI_THREAD_SERIALIZED or more",
+    )
+}
+
 fn says(name: &str, mpi: &dyn Mpi, code: Code) -> Failure {
     Failure::mpi(format!("{name} says: {}", mpi.error_text(code)))
 }
@@ -295,10 +307,7 @@ impl Session {
 
     fn check_thread(&self) -> Result<(), Failure> {
         match &self.peers {
-            Some(peers) if !peers.any_thread && !peers.mpi.admits_this_thread() => Err(Failure::mpi(
-                "MPI was initialised for its main thread alone: call from that thread, or initialise it with \
-                 MPI_THREAD_SERIALIZED or more",
-            )),
+            Some(peers) if !peers.any_thread && !peers.mpi.admits_this_thread() => Err(wrong_thread()),
             _ => Ok(()),
         }
     }

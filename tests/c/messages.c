@@ -240,10 +240,12 @@ static void bad_arguments_are_refused_in_a_sentence(void)
     CHECK_REFUSED(par_mpi_send(&byte, 1, size, 0), "par_mpi_send: destination is ");
     CHECK_REFUSED(par_mpi_send(&byte, 1, -1, 0), "destination is -1");
     CHECK_REFUSED(par_mpi_send(&byte, 1, 0, -5), "tag is -5");
+    CHECK_REFUSED(par_mpi_send(&byte, 1, 0, 32768), "tag is 32768");
     CHECK_REFUSED(par_mpi_send(NULL, 1, 0, 0), "data is NULL");
     CHECK_REFUSED(par_mpi_receive(NULL, 0, 0, NULL, NULL), "message is NULL");
     CHECK_REFUSED(par_mpi_receive(&message, -7, 0, NULL, NULL), "source is -7");
     CHECK_REFUSED(par_mpi_receive(&message, 0, -2, NULL, NULL), "tag is -2");
+    CHECK_REFUSED(par_mpi_receive(&message, 0, 32768, NULL, NULL), "tag is 32768");
     CHECK_REFUSED(par_mpi_broadcast(&byte, 1, size), "root is ");
     CHECK_REFUSED(par_mpi_scatter(&byte, NULL, 1, 0), "mine is NULL");
     CHECK_REFUSED(par_mpi_reduce(&byte, &byte, 1, 9, PAR_SUM, 0), "type is 9");

@@ -264,6 +264,7 @@ static void calls_that_do_not_match_are_refused_on_every_rank(void)
 
 static void a_call_that_one_rank_refuses_is_refused_on_all(void)
 {
+    on_ranks(1); /* says how many there are */
     for (int who = 0; who < size; who++) {
         par_options options = with_items(1);
         check(par_map(one_ms, NULL, in, rank == who ? 0 : 4, out, sizeof out[0], 9, &options), PAR_EINVAL);

@@ -1,6 +1,7 @@
 """libparmap.mpi under every MPI that tests/mpi/setup found: the programs in ranks/, started by each launcher.
 
-Where it matters to the launcher alone how a program ends, one MPI of each family does.
+Where it matters to the launcher alone how a program ends, one MPI of each family does; so it does where the same
+extension has been under every MPI already, on another Python (tests/python/run sets PAR_FEW_MPIS then).
 """
 
 import os
@@ -32,7 +33,7 @@ OF_EACH_FAMILY = [
     if found
 ]
 no_mpi = pytest.param("none", marks=pytest.mark.skip("no MPI was found: target/mpi/missing says why"))
-every_mpi = pytest.mark.parametrize("launcher", FOUND or [no_mpi])
+every_mpi = pytest.mark.parametrize("launcher", (OF_EACH_FAMILY if "PAR_FEW_MPIS" in os.environ else FOUND) or [no_mpi])
 each_family = pytest.mark.parametrize("launcher", OF_EACH_FAMILY or [no_mpi])
 
 
@@ -44,30 +45,35 @@ def run(launcher, ranks, program, *arguments, folder=HERE / "ranks", **variables
     return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
 
 
-def assert_content(done, ranks):
+def assert_content(done, ranks, programs=1):
     said = sorted(re.findall(r"rank (\d) is content", done.stdout))
-    assert done.returncode == 0 and said == [str(rank) for rank in range(ranks)], done.stdout + done.stderr
+    expected = [str(rank) for rank in range(ranks) for _ in range(programs)]
+    assert done.returncode == 0 and said == expected, done.stdout + done.stderr
 
 
 # ---- every rank does its part ----------------------------------------------------------------------------------------
 
-NEEDS_NUMPY = ("objects_travel", "buffers_are_filled", "together", "mistakes_are_told_to_all")
+# The last one finalizes.
+PROGRAMS = ["objects_travel", "buffers_are_filled", "together", "mistakes_are_told_to_all", "anyone"]
 
 
 @every_mpi
 @pytest.mark.parametrize("ranks", [1, 2, 3])
-@pytest.mark.parametrize("program", [*NEEDS_NUMPY, "anyone"])
-def test_messages_keep_their_promises(launcher, ranks, program):
-    if program in NEEDS_NUMPY:
-        pytest.importorskip("numpy")
-    assert_content(run(launcher, ranks, program), ranks)
+def test_messages_keep_their_promises(launcher, ranks):
+    pytest.importorskip("numpy")
+    assert_content(run(launcher, ranks, "messages", *PROGRAMS), ranks, len(PROGRAMS))
 
 
-@pytest.mark.parametrize("program", [*NEEDS_NUMPY, "anyone"])
-def test_without_a_launcher_there_is_one_rank(program):
-    if program in NEEDS_NUMPY:
-        pytest.importorskip("numpy")
-    assert_content(run(None, 1, program), 1)
+def test_messages_need_no_numpy():
+    without_numpy = "import sys; sys.modules['numpy'] = None; import runpy; runpy.run_path(sys.argv[1])"
+    program = HERE / "ranks" / "anyone.py"
+    alone = subprocess.run([sys.executable, "-c", without_numpy, program], capture_output=True, text=True, timeout=120)
+    assert_content(alone, 1)
+
+
+def test_without_a_launcher_there_is_one_rank():
+    pytest.importorskip("numpy")
+    assert_content(run(None, 1, "messages", *PROGRAMS), 1, len(PROGRAMS))
 
 
 def test_without_a_launcher_nothing_is_loaded():

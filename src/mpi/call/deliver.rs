@@ -140,7 +140,7 @@ fn spread_contents(session: &Session, bytes: &BytesWork, first: usize, lens: &[u
     let mut next = 0;
     let mut packed = Vec::new();
     while next < lens.len() {
-        // As many short results as fit go together; a long one goes alone, as it lies.
+        // As many short results as fit go together; a long one goes alone.
         let mut end = next + 1;
         let mut len = lens[next] as usize;
         while end < lens.len() && len + lens[end] as usize <= PACKED {
@@ -149,6 +149,7 @@ fn spread_contents(session: &Session, bytes: &BytesWork, first: usize, lens: &[u
         }
         let items = first + next..first + end;
         packed.clear();
+        packed.try_reserve(len).map_err(|_| Failure::memory("results on their way to all ranks", len))?;
         if is_root {
             items.clone().for_each(|i| packed.extend_from_slice(bytes.output_of(i)));
         } else {

@@ -24,11 +24,14 @@ unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _size: usize, search: *
     // SAFETY: the same.
     let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
     let base = info.dlpi_addr as usize;
-    let holds = |header: &libc::Elf64_Phdr| {
-        let begin = base.wrapping_add(header.p_vaddr as usize);
-        header.p_type == libc::PT_LOAD && search.function.wrapping_sub(begin) < header.p_memsz as usize
+    let place = |header: &libc::Elf64_Phdr| (base.wrapping_add(header.p_vaddr as usize), header.p_memsz as usize);
+    let holds = |address: usize, len: usize| {
+        headers.iter().filter(|header| header.p_type == libc::PT_LOAD).map(place).any(|(begin, size)| {
+            let offset = address.wrapping_sub(begin);
+            offset < size && size - offset >= len
+        })
     };
-    if !headers.iter().any(holds) {
+    if !holds(search.function, 1) {
         return 0;
     }
     // SAFETY: the name is a text, empty for the program itself.
@@ -41,12 +44,11 @@ unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _size: usize, search: *
     let offset = search.function - base;
     search.found = format!("{file}+{offset:#x}");
     let notes = headers.iter().filter(|header| header.p_type == libc::PT_NOTE);
-    let build = notes.map(|header| {
-        let (begin, len) = (base.wrapping_add(header.p_vaddr as usize), header.p_memsz as usize);
-        // SAFETY: the notes of a loaded module are mapped and never written.
-        unsafe { slice::from_raw_parts(begin as *const u8, len) }
-    });
-    if let Some(id) = build.into_iter().find_map(build_id) {
+    // Tools that change a module may leave notes outside of what is loaded.
+    let loaded = notes.map(place).filter(|&(begin, len)| holds(begin, len));
+    // SAFETY: these notes are within what is mapped of the module, and nobody writes them.
+    let mut contents = loaded.map(|(begin, len)| unsafe { slice::from_raw_parts(begin as *const u8, len) });
+    if let Some(id) = contents.find_map(build_id) {
         search.found +=
             &format!(" (build {})", id.iter().take(4).map(|byte| format!("{byte:02x}")).collect::<String>());
     }

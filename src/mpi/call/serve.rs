@@ -255,7 +255,7 @@ impl Service<'_> {
                 }
             }
             Work::Bytes(bytes) => {
-                let mut packed = vec![0; len];
+                let mut packed = zeros(len)?;
                 blocks.fill(&mut packed)?;
                 for (i, place) in units.clone().zip(packed_entries(&packed, units.len())) {
                     if !bytes.put_output(i, &packed[place]) {
@@ -264,7 +264,7 @@ impl Service<'_> {
                 }
             }
             Work::Reduce(reduce) => {
-                let mut folds = vec![0; len];
+                let mut folds = zeros(len)?;
                 blocks.fill(&mut folds)?;
                 let step = stride(reduce.acc_size);
                 for ((at, unit), fold) in units.enumerate().zip(folds.chunks_exact(step)) {
@@ -389,6 +389,13 @@ fn sum(tally: &mut Tally, desk: &Desk) -> Tally {
     let own = std::mem::take(&mut desk.state().tally);
     tally.add(&own);
     tally.clone()
+}
+
+fn zeros(len: usize) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).map_err(|_| Failure::memory("results of another rank", len))?;
+    bytes.resize(len, 0);
+    Ok(bytes)
 }
 
 /// What of `whole` is in none of `parts`, which are in order.
