@@ -17,7 +17,6 @@ time() abort() finalize()
 """
 
 import sys
-from time import sleep
 
 from libparmap import _core, together
 from libparmap.parcels import Parcel, fillable, memory_of, pack
@@ -31,8 +30,6 @@ __all__ = [
 
 any_source = any_tag = -1
 default_tag = 1
-
-SECONDS_TO_BE_READ = 0.2  # MPICH's launcher drops what it has not read of a rank's last words when the rank aborts
 
 _started = False
 
@@ -224,8 +221,6 @@ def _end_all_ranks_on_uncaught_exceptions():
             f"libparmap.mpi: rank {_core.ranks_rank()} of {_core.ranks_size()} did not catch {kind.__name__}: ending all ranks",
             file=sys.stderr,
         )
-        _flush()
-        sleep(SECONDS_TO_BE_READ)
         abort(130 if issubclass(kind, KeyboardInterrupt) else 1)
 
     sys.excepthook = hook
