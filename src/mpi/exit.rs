@@ -22,16 +22,6 @@ pub fn peers_of_this_process() -> Option<&'static dyn Mpi> {
     PEERS.get().copied()
 }
 
-/// What the program has printed, which the end of a program writes out after us: an abort may leave it no time.
-pub fn write_out() {
-    // SAFETY: the C library's standard output, which it flushes itself, too.
-    unsafe { libc::fflush(stdout) };
-}
-
-unsafe extern "C" {
-    static stdout: *mut libc::FILE;
-}
-
 extern "C" fn at_exit(status: c_int, _: *mut c_void) {
     // Of an exit status, the last eight bits are seen.
     let _ = std::panic::catch_unwind(|| session::end(status & 0xff));

@@ -2,7 +2,7 @@
 //!
 //! There is no MPI to link with: the library that belongs to the launcher is found (`launcher`, `library`) and called through
 //! tables of what differs between MPI libraries (`abi`, `api`). `session` is this process as a rank, `exit` its end,
-//! `waiting` what it waits for, `wait` how, `presence` whether that is in vain, `pause` what the host does meanwhile. Upon it
+//! `output` what it wrote before, `waiting` what it waits for, `wait` how, `presence` whether that is in vain, `pause` what the host does meanwhile. Upon it
 //! stand the user's messages (`messages`, `mailbox`, `collectives`), and the executor (`call`).
 
 mod abi;
@@ -15,6 +15,7 @@ mod launcher;
 mod library;
 mod mailbox;
 pub mod messages;
+mod output;
 pub mod pause;
 mod presence;
 pub mod session;

@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::launcher::{self, Launcher, Origin};
 use super::library::{self, Loaded};
 use super::mailbox::Mailbox;
+use super::output;
 use super::presence::{Doing, Presence};
 use super::wait::Patience;
 use crate::fork::process_token;
@@ -173,6 +174,7 @@ pub fn abort(code: i32) {
     // Whoever holds the lock is this thread or one that will not live longer than the job.
     // After MPI's end, the exit status alone tells the launcher.
     if let Some(mpi) = exit::peers_of_this_process().filter(|mpi| !mpi.is_finalized()) {
+        output::let_through();
         mpi.abort(code);
     }
 }
@@ -201,7 +203,7 @@ pub fn end(exit_code: i32) {
             if exit_code != 0 { exit_code } else { 1 }
         }
     };
-    exit::write_out();
+    output::write_out();
     abort(code);
 }
 
