@@ -32,7 +32,8 @@ def run(argument_lists, *, workers=None, timeout=None, command_timeout=None, che
     progress         True for a bar on stderr, or a function called with (done, total) on the calling thread
     sync             give the programs a meeting point, in their environment's PAR_SYNC_URL
     input            what they read: bytes (str with text) for all, or a list with one or None for each
-    env, cwd         environment and folder of all of them; by default this process's own
+    env, cwd         environment and folder of all of them; by default this process's own. Programs are found by this
+                     process's PATH, whatever env says
     capture_output   False: output goes where this process's goes, and stdout and stderr are None
     text, encoding, errors   output as str, as with subprocess.run
     retries          how often one that fails is started again
