@@ -18,6 +18,8 @@ SOON = 30
 def executor(request):
     with Executor(2, executor=request.param) as executor:
         yield executor
+        if request.param == "processes":  # items that still sleep are not waited for
+            executor.terminate()
 
 
 def test_it_is_an_executor_of_concurrent_futures(executor):
