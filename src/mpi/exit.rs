@@ -6,6 +6,7 @@ use super::api::Mpi;
 use super::session;
 use std::ffi::{c_int, c_void};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 /// Lives as long as the process: `abort` must work whatever state the session is in.
 static PEERS: OnceLock<&'static dyn Mpi> = OnceLock::new();
@@ -26,6 +27,27 @@ pub fn peers_of_this_process() -> Option<&'static dyn Mpi> {
 pub fn write_out() {
     // SAFETY: the C library's standard output, which it flushes itself, too.
     unsafe { libc::fflush(stdout) };
+}
+
+/// Waits, no longer than a second, until the launcher has read what this process has written: with the end of the job,
+/// Open MPI forgets what it has not read.
+pub fn wait_for_readers() {
+    let begun = Instant::now();
+    while [1, 2].into_iter().any(is_unread) && begun.elapsed() < Duration::from_secs(1) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn is_unread(pipe: c_int) -> bool {
+    let mut unread: c_int = 0;
+    // SAFETY: plain system calls, with places for what they answer.
+    unsafe {
+        let mut about: libc::stat = std::mem::zeroed();
+        libc::fstat(pipe, &mut about) == 0
+            && about.st_mode & libc::S_IFMT == libc::S_IFIFO
+            && libc::ioctl(pipe, libc::FIONREAD, &mut unread) == 0
+            && unread > 0
+    }
 }
 
 unsafe extern "C" {

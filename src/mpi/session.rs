@@ -173,6 +173,7 @@ pub fn abort(code: i32) {
     // Whoever holds the lock is this thread or one that will not live longer than the job.
     // After MPI's end, the exit status alone tells the launcher.
     if let Some(mpi) = exit::peers_of_this_process().filter(|mpi| !mpi.is_finalized()) {
+        exit::wait_for_readers();
         mpi.abort(code);
     }
 }
