@@ -44,7 +44,6 @@ under_every_mpi! {
     a_wait_in_vain_ends_with_a_sentence,
     a_message_that_memory_cannot_hold_is_told_and_nothing_is_mistaken_for_it,
     ranks_may_come_late_end_normally_and_start_programs,
-    a_rank_that_comes_late_is_waited_for_by_those_behind_it,
     a_rank_that_waits_burns_no_core,
     a_message_may_have_more_bytes_than_an_int_can_count,
     one_program_finds_the_library_of_its_launcher,
@@ -56,25 +55,30 @@ fn program(file: &str) -> PathBuf {
     compile(&Program::of_promises(file))
 }
 
-/// All promises of a file, in one go.
-fn keep_all(launcher: &Launcher, file: &str) {
+/// All promises of a file, in one go; with so many ranks as each group says, a group at once.
+fn keep_all(launcher: &Launcher, file: &str, groups: &[&[usize]]) {
     let program = program(file);
     let promises = run(&mut Command::new(&program)).succeeded();
-    for ranks in [1, 2, 3, 5] {
-        run(launcher.start(ranks, &program).args(promises.lines())).succeeded();
+    for group in groups {
+        let begin = |&ranks: &usize| start(launcher.start(ranks, &program).args(promises.lines()));
+        let started: Vec<Running> = group.iter().map(begin).collect();
+        started.into_iter().for_each(|running| drop(running.finish().succeeded()));
     }
 }
 
+const ONE_BY_ONE: &[&[usize]] = &[&[1], &[2], &[3], &[5]];
+
 fn messages_travel_between_1_2_3_and_5_ranks(launcher: &Launcher) {
-    keep_all(launcher, "messages");
+    keep_all(launcher, "messages", ONE_BY_ONE);
 }
 
 fn calls_run_on_1_2_3_and_5_ranks(launcher: &Launcher) {
-    keep_all(launcher, "ranks");
+    keep_all(launcher, "ranks", ONE_BY_ONE);
 }
 
 fn calls_fail_and_stop_on_1_2_3_and_5_ranks(launcher: &Launcher) {
-    keep_all(launcher, "ranks_stop");
+    // Its items sleep more than they work.
+    keep_all(launcher, "ranks_stop", &[&[1, 2, 3, 5]]);
 }
 
 /// Scenarios wait more than they work, so they run at once.
@@ -129,15 +133,11 @@ fn a_message_that_memory_cannot_hold_is_told_and_nothing_is_mistaken_for_it(laun
 }
 
 fn ranks_may_come_late_end_normally_and_start_programs(launcher: &Launcher) {
-    let scenarios = ["comes_late", "finalizes", "starts_a_program"];
-    let mut done = play(launcher, 3, &scenarios).into_iter().map(Finished::succeeded);
-    let children = done.next_back().expect("three scenarios");
-    assert_eq!(children.matches("none, rank 0 of 1").count(), 3, "{children}");
+    let scenarios = ["comes_late", "comes_late_to_a_broadcast", "ends_late", "finalizes", "starts_a_program"];
+    let mut done = play(launcher, 4, &scenarios).into_iter().map(Finished::succeeded);
+    let children = done.next_back().expect("five scenarios");
+    assert_eq!(children.matches("none, rank 0 of 1").count(), 4, "{children}");
     assert!(done.all(|said| said.is_empty()));
-}
-
-fn a_rank_that_comes_late_is_waited_for_by_those_behind_it(launcher: &Launcher) {
-    play(launcher, 4, &["comes_late_to_a_broadcast"]).pop().expect("one scenario").succeeded();
 }
 
 fn a_rank_that_waits_burns_no_core(launcher: &Launcher) {
