@@ -37,9 +37,13 @@ demo: build ## see it run: from C, a CPython extension, ctypes and cffi, beside 
 check: ## all tests, after setting up for them; under 15 minutes
 	@tests/check
 
-bench: build ## compare speed with the peers that are installed; the table and the picture go to target/bench
+bench: build ## compare speed with the peers that are installed; tables and picture go to target/bench; half an hour
 	@benches/run
+	@benches/processes/run
 	@$(PYTHON) benches/pools.py
+	@benches/commands/run --python target/bench/pools/bin/python
+	-@benches/sync/run
+	-@benches/mpi/run
 
 # ---- installing -----------------------------------------------------------------------------------------------------
 

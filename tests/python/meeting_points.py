@@ -18,6 +18,12 @@ import libparmap
 PASSWORD = "open:sesame@home"
 
 
+def accepts(path):
+    """Whether somebody listens there: the socket's file is there a moment earlier."""
+    with socket.socket(socket.AF_UNIX) as attempt:
+        return attempt.connect_ex(str(path)) == 0
+
+
 @contextmanager
 def redis_server(*arguments):
     """A Redis; yields its folder, which holds its socket, and its process."""
@@ -29,7 +35,7 @@ def redis_server(*arguments):
         command = ["redis-server", "--save", "", "--appendonly", "no", "--dir", folder, "--unixsocket", path]
         server = subprocess.Popen([*command, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
-            while not path.exists():
+            while not accepts(path):
                 assert server.poll() is None, "redis-server has ended"
                 time.sleep(0.005)
             yield path, server
