@@ -9,13 +9,12 @@ void fibonacci(const struct setting *setting)
     int64_t out[N];
     for (int i = 0; i < N; i++)
         in[i] = (int32_t)number(setting, "from", 38) - i;
-    int32_t small[N] = {12, 11, 10, 9, 8, 7};
-    setting->contender->map(item_fib, NULL, small, sizeof *small, out, sizeof *out, N);
-    struct budget budget = budget_of(setting, 1);
+    struct budget budget = budget_of(setting, 2);
     while (again(&budget)) {
         uint64_t begin = now_ns();
         setting->contender->map(item_fib, NULL, in, sizeof *in, out, sizeof *out, N);
-        sample("time_ns", (double)(now_ns() - begin));
+        if (budget.done > 1)
+            sample("time_ns", (double)(now_ns() - begin));
     }
     /* fib(38) is known; each number of the list is the sum of the next two. */
     for (int i = 0; i + 2 < N; i++)
