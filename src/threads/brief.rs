@@ -18,8 +18,8 @@ use crate::job::{Halt, Job, Part, Work};
 use crate::schedule::{MICRO, Picos};
 use std::ops::Range;
 
-/// Less work than this is not worth a helper, not even one that is awake.
-pub const SHARE_FROM: Picos = 2 * MICRO;
+/// Less work than this is not worth a helper, not even one that is awake: from here on the two are faster than one alone.
+pub const SHARE_FROM: Picos = 3 * MICRO;
 
 /// Units that take longer than expected by this are not what was expected.
 const SURPRISE: Picos = MICRO;
