@@ -290,6 +290,8 @@ def test_maxtasksperchild_replaces_workers():
     [
         ({"processes": 0}, ValueError),
         ({"processes": -1}, ValueError),
+        ({"processes": "2"}, TypeError),
+        ({"processes": 2.5}, TypeError),
         ({"maxtasksperchild": 0}, ValueError),
         ({"maxtasksperchild": -1}, ValueError),
         ({"maxtasksperchild": 0.5}, ValueError),
@@ -307,6 +309,15 @@ def test_bad_chunksizes_are_refused(pool):
     for call in (pool.map, pool.map_async, pool.imap, pool.imap_unordered):
         with pytest.raises(ValueError, match="chunksize is 0"):
             call(items.square, [1], 0)
+
+
+@pytest.mark.parametrize("timeout, error", [(0, ValueError), (-1, ValueError), ("1", TypeError)])
+def test_a_timeout_that_cannot_be_is_refused_and_no_worker_ended(pool, timeout, error):
+    pids = set(pool.map(items.pid_of_worker, range(20), 1))
+    for call in (pool.map, pool.map_async, pool.imap, pool.imap_unordered):
+        with pytest.raises(error, match=f"Pool: timeout is {timeout!r}: pass seconds"):
+            call(items.square, [1], timeout=timeout)
+    assert pids & set(pool.map(items.pid_of_worker, range(20), 1))
 
 
 def test_a_forgotten_pool_warns_and_leaves_no_worker():
