@@ -138,6 +138,22 @@ def test_the_items_of_an_imap_may_wait_for_its_results(pool):
     assert len(results) == 20
 
 
+def test_items_are_drawn_a_moment_ahead_and_no_more(pool):
+    drawn = itertools.count()
+    iterator = pool.imap(items.sleep, (0.01 for _ in drawn))
+    for _ in range(200):
+        next(iterator)
+    assert next(drawn) < 300
+
+
+def test_calls_beside_an_endless_imap_do_not_wait_ever_longer(pool):
+    iterator = pool.imap(items.sleep, itertools.repeat(0.001))
+    for _ in range(15):  # when what was drawn ahead doubled each time, so did this
+        begin = time.monotonic()
+        assert next(iterator) == 0.001 and pool.map(items.square, range(3)) == [0, 1, 4]
+        assert time.monotonic() - begin < 2
+
+
 @pytest.mark.parametrize("chunksize", [1, 4])
 def test_an_iterable_that_raises_does_so_after_its_items(pool, chunksize):
     def generate():
