@@ -70,7 +70,9 @@ install: $(if $(filter-out $(wildcard $(BUILT)),$(BUILT)),build) ## install belo
 	$(FILL) $(FILL_MOVABLE) packaging/parmap.pc.in > $(TO_LIB)/pkgconfig/parmap.pc
 	$(FILL) $(FILL_PATHS) packaging/parmapConfig.cmake.in > $(TO_LIB)/cmake/parmap/parmapConfig.cmake
 	$(FILL) packaging/parmapConfigVersion.cmake.in > $(TO_LIB)/cmake/parmap/parmapConfigVersion.cmake
-	@echo "libparmap $(VERSION) is in $(TO_LIB). Where programs do not find it there, run ldconfig as root."
+	@echo "libparmap $(VERSION) is in $(TO_LIB)."
+	@echo "Programs find it there once ldconfig has run as root, if the system looks there, or with LD_LIBRARY_PATH=$(LIBDIR);"
+	@echo "pkg-config with PKG_CONFIG_PATH=$(LIBDIR)/pkgconfig."
 
 uninstall: ## remove what install put there, given the same variables
 	rm -f $(TO_INCLUDE)/parmap.h $(TO_LIB)/libparmap.a $(TO_LIB)/pkgconfig/parmap.pc

@@ -1,5 +1,8 @@
-//! docs/tested.md says which test holds which promise; the tests it names exist.
+//! docs/tested.md says which test holds which promise; the tests it names exist. What README.md shows can be copied.
 
+mod harness;
+
+use harness::{Link, Program, compile, scratch, source};
 use std::fs;
 use std::path::Path;
 
@@ -29,4 +32,17 @@ fn every_test_that_tested_md_names_exists() {
     assert!(named.len() > 30, "the table was not understood: {named:?}");
     let gone: Vec<&&str> = named.iter().filter(|name| !words.contains(**name)).collect();
     assert!(gone.is_empty(), "docs/tested.md names tests that are not there: {gone:#?}");
+}
+
+#[test]
+fn every_c_program_of_the_readme_compiles_as_it_stands() {
+    let page = fs::read_to_string(source("README.md")).expect("README.md");
+    let programs: Vec<&str> =
+        page.split("```c\n").skip(1).map(|rest| rest.split("```").next().expect("a block has an end")).collect();
+    assert!(programs.len() >= 5, "README.md was not understood: it has {} C programs", programs.len());
+    for (number, program) in programs.iter().enumerate() {
+        let path = scratch().join(format!("readme{number}.c"));
+        fs::write(&path, program).expect("target/tmp can be written");
+        compile(&Program::new(path.to_str().expect("a path that is text"), Link::Shared));
+    }
 }

@@ -24,7 +24,8 @@ use crate::abi::status::par_status;
 /// A command is the leader of a process group of its own. What ends it ends the group: SIGTERM, after two seconds SIGKILL.
 /// Members of the group that are left when the command ends are killed. A process that has left the group is let go; it
 /// cannot hold up the call though it holds the output open. Commands start with default signal handling, an empty mask, and
-/// no file but the standard three; when the host dies they are killed. A terminal's Ctrl-C reaches the host alone.
+/// no file but the standard three; when the host dies they are killed, but not what they have started. A terminal's Ctrl-C
+/// reaches the host alone: a handler that sets the cancel flag ends the groups, the default one only the host.
 ///
 /// With `PAR_RUN_SYNC` the commands find a meeting point in their `PAR_SYNC_URL`: the host's own, if that is set in its
 /// environment, otherwise one that is there until the call returns. See `par_sync_open`.

@@ -105,7 +105,7 @@ static void the_deadline_of_the_call_ends_what_runs_and_starts_no_more(void)
     CHECK_EQUAL(report.done, 3);
     CHECK_EQUAL(report.failed, 2);
     CHECK_EQUAL(report.first_failed, 1);
-    CHECK_TEXT(report.message, "par_run: timeout_ms of 300 passed after 3 of 4 commands");
+    CHECK_TEXT(report.message, "par_run: timeout_ms of 300 passed: 1 of 4 commands succeeded, 2 failed or were ended, 1 did not run");
     par_outcomes_free(outcomes, 4);
 }
 
@@ -167,7 +167,7 @@ static void the_cancel_flag_ends_what_runs(void)
     CHECK_ITEM(outcomes[0].item, PAR_ITEM_SIGNALED, SIGTERM);
     CHECK_ITEM(outcomes[1].item, PAR_ITEM_EXITED, 9);
     CHECK_ITEM(outcomes[2].item, PAR_ITEM_NOT_RUN, 0);
-    CHECK_TEXT(report.message, "par_run: stopped by the cancel flag after 2 of 3 commands");
+    CHECK_TEXT(report.message, "par_run: stopped by the cancel flag: 0 of 3 commands succeeded, 2 failed or were ended, 1 did not run");
     CHECK_EQUAL(pthread_join(thread, NULL), 0);
     par_outcomes_free(outcomes, 3);
 }
@@ -248,7 +248,7 @@ static void a_poll_that_says_no_ends_what_runs(void)
     options.poll_ms = 20;
     par_outcome outcome = run_one(shell("exec sleep 1000"), &options);
     CHECK_ITEM(outcome.item, PAR_ITEM_SIGNALED, SIGTERM);
-    CHECK_TEXT(report.message, "par_run: stopped by poll after 1 of 1 commands");
+    CHECK_TEXT(report.message, "par_run: stopped by poll: 0 of 1 commands succeeded, 1 failed or were ended, 0 did not run");
     par_outcomes_free(&outcome, 1);
 }
 

@@ -34,7 +34,8 @@ def kernels(kernels_path):
         setattr(library, f"{name}_plus_one", plus_one)
         setattr(library, f"{name}_plus", plus)
     library.sleep_ms_element.restype, library.sleep_ms_element.argtypes = ctypes.c_int64, [ctypes.c_int64]
-    for name in ("item_plus_one", "sum_of_row", "fail_unless_zero", "sleep_ms", "is_null", "byte_plus_one"):
+    for name in ("item_plus_one", "sum_of_row", "fail_unless_zero", "exit_unless_zero", "sleep_ms", "is_null",
+                 "byte_plus_one"):  # fmt: skip
         getattr(library, name).argtypes = [ctypes.c_void_p] * 3
     return library
 

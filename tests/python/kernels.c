@@ -1,6 +1,7 @@
 /* The C functions that the tests map. */
 #include <stdint.h>
 #include <time.h>
+#include <unistd.h>
 
 /* ---- element functions, one of each form ------------------------------------------------------------------- */
 
@@ -41,6 +42,16 @@ int fail_unless_zero(const void *in, void *out, void *ctx)
     (void)out;
     (void)ctx;
     return (int)*(const int64_t *)in;
+}
+
+/* Ends its process where the item is not 0. */
+int exit_unless_zero(const void *in, void *out, void *ctx)
+{
+    (void)out;
+    (void)ctx;
+    if (*(const int64_t *)in != 0)
+        _exit(3);
+    return 0;
 }
 
 /* An item is the milliseconds it takes. */

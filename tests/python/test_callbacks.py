@@ -216,3 +216,10 @@ def test_a_signature_beside_a_callback_must_agree():
     assert libparmap.map_buffer(half, array("d", [2]), signature="double (double)") == array("d", [1])
     with pytest.raises(ValueError, match="leave signature out"):
         libparmap.map_buffer(half, array("d", [2]), signature="float (float)")
+
+
+@pytest.mark.parametrize("executor", ["processes", "mpi"])
+def test_a_callback_is_refused_where_its_exceptions_would_be_lost(executor):
+    half = libparmap.callback("double (double)")(lambda value: value / 2)
+    with pytest.raises(ValueError, match=f"executor is '{executor}', but func is a Python function"):
+        libparmap.map_buffer(half, array("d", [1.0]), executor=executor)

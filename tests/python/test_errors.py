@@ -28,6 +28,12 @@ def test_a_function_may_return_any_code(kernels):
         assert caught.value.code == code
 
 
+def test_an_item_whose_worker_died_is_told_with_what_it_died_of(kernels):
+    with pytest.raises(libparmap.ItemError, match=r"item 1 ended its worker with exit code 3") as caught:
+        libparmap.map_buffer(kernels.exit_unless_zero, array("q", [0, 7]), executor="processes")
+    assert (caught.value.index, caught.value.code) == (1, 3)
+
+
 def test_an_item_error_survives_pickling(kernels):
     with pytest.raises(libparmap.ItemError) as caught:
         libparmap.map_buffer(kernels.fail_unless_zero, array("q", [0, 7]))

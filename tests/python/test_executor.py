@@ -154,6 +154,8 @@ def test_the_initializer_and_max_tasks_per_child_are_heeded(tmp_path):
     assert len(set(pids)) == 3
     with pytest.raises(ValueError, match="max_workers is 0"):
         Executor(0)
+    with pytest.raises(TypeError, match="Executor: max_workers is '2': pass a whole number"):
+        Executor("2")
 
 
 def test_asyncio_can_use_it():

@@ -138,6 +138,22 @@ def test_the_items_of_an_imap_may_wait_for_its_results(pool):
     assert len(results) == 20
 
 
+def test_items_are_drawn_a_moment_ahead_and_no_more(pool):
+    drawn = itertools.count()
+    iterator = pool.imap(items.sleep, (0.01 for _ in drawn))
+    for _ in range(200):
+        next(iterator)
+    assert next(drawn) < 300
+
+
+def test_calls_beside_an_endless_imap_do_not_wait_ever_longer(pool):
+    iterator = pool.imap(items.sleep, itertools.repeat(0.001))
+    for _ in range(15):  # when what was drawn ahead doubled each time, so did this
+        begin = time.monotonic()
+        assert next(iterator) == 0.001 and pool.map(items.square, range(3)) == [0, 1, 4]
+        assert time.monotonic() - begin < 2
+
+
 @pytest.mark.parametrize("chunksize", [1, 4])
 def test_an_iterable_that_raises_does_so_after_its_items(pool, chunksize):
     def generate():
@@ -290,6 +306,8 @@ def test_maxtasksperchild_replaces_workers():
     [
         ({"processes": 0}, ValueError),
         ({"processes": -1}, ValueError),
+        ({"processes": "2"}, TypeError),
+        ({"processes": 2.5}, TypeError),
         ({"maxtasksperchild": 0}, ValueError),
         ({"maxtasksperchild": -1}, ValueError),
         ({"maxtasksperchild": 0.5}, ValueError),
@@ -307,6 +325,15 @@ def test_bad_chunksizes_are_refused(pool):
     for call in (pool.map, pool.map_async, pool.imap, pool.imap_unordered):
         with pytest.raises(ValueError, match="chunksize is 0"):
             call(items.square, [1], 0)
+
+
+@pytest.mark.parametrize("timeout, error", [(0, ValueError), (-1, ValueError), ("1", TypeError)])
+def test_a_timeout_that_cannot_be_is_refused_and_no_worker_ended(pool, timeout, error):
+    pids = set(pool.map(items.pid_of_worker, range(20), 1))
+    for call in (pool.map, pool.map_async, pool.imap, pool.imap_unordered):
+        with pytest.raises(error, match=f"Pool: timeout is {timeout!r}: pass seconds"):
+            call(items.square, [1], timeout=timeout)
+    assert pids & set(pool.map(items.pid_of_worker, range(20), 1))
 
 
 def test_a_forgotten_pool_warns_and_leaves_no_worker():

@@ -27,6 +27,21 @@ def test_where_there_is_no_memory_for_one_more_process_fewer_do(monkeypatch):
         assert pool.map(items.slow_square, range(10)) == [x * x for x in range(10)]
 
 
+def test_pools_inside_workers_of_pools_warn_of_nothing():
+    program = """
+        from libparmap import Pool
+
+        def depth(levels):
+            if levels == 0:
+                return 0
+            with Pool(1) as pool:
+                return 1 + pool.apply(depth, (levels - 1,))
+
+        print(depth(3))
+    """
+    assert run(program, warnings="always") == "3\n"
+
+
 def test_where_no_thread_can_be_started_whoever_waits_does_it_all(monkeypatch):
     def refuse(thread):
         raise RuntimeError("can't start new thread")

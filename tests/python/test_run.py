@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -49,6 +50,14 @@ def test_text_is_decoded_as_subprocess_does():
     for options in ({"text": True}, {"encoding": "latin-1"}, {"encoding": "ascii", "errors": "replace"}):
         theirs = subprocess.run(command, capture_output=True, **options)
         assert libparmap.run([command], **options)[0].stdout == theirs.stdout
+
+
+def test_output_that_is_no_text_costs_no_other_programs_result():
+    with pytest.raises(UnicodeDecodeError) as caught:
+        libparmap.run([["echo", "one"], ["printf", "\\377"], ["echo", "three"]], encoding="utf-8")
+    error = caught.value
+    assert error.index == 1 and error.results[1] is None
+    assert [error.results[i].stdout for i in (0, 2)] == ["one\n", "three\n"]
 
 
 def test_text_is_decoded_as_subprocess_does_in_any_locale():
@@ -126,6 +135,13 @@ def test_a_timeout_of_all_ends_what_runs():
     assert caught.value.index == 1 and caught.value.results[2] is None
 
 
+@pytest.mark.parametrize("limits", [{"timeout": 0.3, "command_timeout": 60}, {"timeout": 60, "command_timeout": 0.3}])
+def test_of_two_timeouts_the_one_that_passed_is_named(limits):
+    with pytest.raises(subprocess.TimeoutExpired) as caught:
+        libparmap.run([["sleep", "1000"]], **limits)
+    assert caught.value.timeout == 0.3
+
+
 def test_failed_programs_are_tried_again(tmp_path):
     script = "echo x >>tries; n=$(wc -l <tries); echo $n; [ $n = 3 ]"
     (result,) = libparmap.run([sh(script)], cwd=tmp_path, retries=5)
@@ -152,7 +168,7 @@ def test_what_progress_raises_ends_the_programs():
         (["ls -l"], {}, TypeError, "run: command 0 is 'ls -l': pass a list"),
         ([["ls"], []], {}, ValueError, "run: command 1 is empty: pass a program"),
         ([["a\0b"]], {}, ValueError, "null character"),
-        ([["ls", 3]], {}, TypeError, "int"),
+        ([["ls", 3]], {}, TypeError, "run: command 0 is ['ls', 3]: its argument 3 is no str, bytes or path"),
         ([["ls"]], {"workers": 0}, ValueError, "run: workers is 0: pass a whole number from 1"),
         ([["ls"]], {"workers": 1.5}, TypeError, "run: workers is 1.5: pass a whole number"),
         ([["ls"]], {"timeout": 0}, ValueError, "run: timeout is 0: pass seconds above 0"),
@@ -162,11 +178,14 @@ def test_what_progress_raises_ends_the_programs():
         ([["ls"]], {"input": "text"}, TypeError, "run: input is 'text': pass bytes, or text=True"),
         ([["ls"]], {"input": [b"", b""]}, ValueError, "run: input has 2 entries for 1 commands"),
         ([["ls"]], {"env": {"A=B": "c"}}, ValueError, "run: env has b'A=B'"),
+        ([["ls"]], {"env": {"A": 1}}, TypeError, "run: env has 1 for 'A': pass str or bytes"),
+        ([["ls"]], {"encoding": "klingon"}, LookupError, "klingon"),
+        ([["ls"]], {"errors": "klingon"}, LookupError, "klingon"),
         ([["ls"]], {"progress": 3}, TypeError, "run: progress is 3"),
     ],
 )
 def test_options_that_cannot_be_are_refused(commands, options, error, sentence):
-    with pytest.raises(error, match=sentence.replace("(", r"\(")):
+    with pytest.raises(error, match=re.escape(sentence)):
         libparmap.run(commands, **options)
 
 

@@ -194,6 +194,23 @@ def test_ctrl_c_ends_a_wait_and_the_sync_serves_on(url, work):
     assert interrupted(url, work) == f"interrupted\nb'x'\n{told}\n"
 
 
+def test_ctrl_c_ends_the_opening_while_the_server_says_nothing():
+    program = """
+        import os, signal, socket, threading, libparmap
+        silent = socket.create_server(("127.0.0.1", 0))
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        try:
+            libparmap.Sync(f"redis://127.0.0.1:{silent.getsockname()[1]}")
+        except KeyboardInterrupt:
+            print("interrupted")
+    """
+    begin = time.monotonic()
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
+    assert time.monotonic() - begin < 5  # the server would have had 10 s
+
+
 def test_a_signal_handler_that_returns_lets_the_wait_go_on(sync):
     handled = []
     before = signal.signal(signal.SIGUSR1, lambda number, frame: handled.append(number))

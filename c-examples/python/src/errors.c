@@ -5,8 +5,12 @@ static PyObject *raise_item_error(const core_state *state, const par_report *rep
 {
     PyObject *message, *error = NULL, *index = NULL, *code = NULL;
 
-    message = PyUnicode_FromFormat("map_buffer: item %zu failed: the function returned %d", report->first_failed,
-                                   (int)report->first.code);
+    /* Where its worker died the function has returned nothing: the library's sentence has the signal or exit code. */
+    if (report->first.state == PAR_ITEM_FAILED)
+        message = PyUnicode_FromFormat("map_buffer: item %zu failed: the function returned %d", report->first_failed,
+                                       (int)report->first.code);
+    else
+        message = PyUnicode_FromString(report->message);
     if (message != NULL)
         error = PyObject_CallFunctionObjArgs(state->item_error, message, NULL);
     index = PyLong_FromSize_t(report->first_failed);

@@ -119,7 +119,8 @@ static int core_exec(PyObject *module)
     state->item_error = PyErr_NewExceptionWithDoc(
         "libparmap.ItemError",
         "The C function failed for an item.\n\n"
-        "index: which item, counted along the first axis; code: what the function returned for it.",
+        "index: which item, counted along the first axis; code: what the function returned for it, or, where "
+        "its worker died, the signal or exit code: the message says which.",
         PyExc_RuntimeError, NULL);
     if (state->item_error == NULL || PyModule_AddObjectRef(module, "ItemError", state->item_error) < 0)
         return -1;

@@ -99,15 +99,16 @@ static PyObject *bytes_of(const par_bytes *bytes)
     return PyBytes_FromStringAndSize(bytes->data, (Py_ssize_t)bytes->len);
 }
 
-/* [(state, code, stdout, stderr), ...]; each output is given back as soon as it is copied. */
+/* [(state, code, seconds, stdout, stderr), ...]; each output is given back as soon as it is copied. */
 static PyObject *outcomes_as_list(struct run_call *call)
 {
     PyObject *list = PyList_New((Py_ssize_t)call->n);
 
     for (size_t i = 0; list != NULL && i < call->n; i++) {
         par_outcome *outcome = &call->outcomes[i];
-        PyObject *entry = Py_BuildValue("(IiNN)", (unsigned)outcome->item.state, (int)outcome->item.code,
-                                        bytes_of(&outcome->out), bytes_of(&outcome->err));
+        PyObject *entry = Py_BuildValue("(IidNN)", (unsigned)outcome->item.state, (int)outcome->item.code,
+                                        (double)outcome->wall_ns / 1e9, bytes_of(&outcome->out),
+                                        bytes_of(&outcome->err));
 
         par_outcomes_free(outcome, 1);
         if (entry == NULL || PyList_SetItem(list, (Py_ssize_t)i, entry) < 0)
@@ -116,7 +117,7 @@ static PyObject *outcomes_as_list(struct run_call *call)
     return list;
 }
 
-/* ([(state, code, stdout, stderr), ...], sentence). */
+/* ([(state, code, seconds, stdout, stderr), ...], sentence). */
 static PyObject *run_call_run(const core_state *state, struct run_call *call, par_options *options, PyObject *progress)
 {
     par_report report = { .size = sizeof report };

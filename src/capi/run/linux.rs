@@ -170,18 +170,24 @@ fn open_joblog(commands: &[crate::commands::Command]) -> Result<Option<JobLog>, 
     }
 }
 
+/// What was ended counts as done, so that number alone would sound as if all were well.
+fn counts(ran: &Ran, n: usize) -> String {
+    let Outcome { done, failed, .. } = ran.outcome;
+    format!("{} of {n} commands succeeded, {failed} failed or were ended, {} did not run", done - failed, n - done)
+}
+
 /// What came of it; empty if there is nothing to say.
 fn tell(status: par_status, ran: &Ran, n: usize, options: &Options) -> Sentence<'static> {
     let mut sentence = Sentence::empty(NAME);
     let Outcome { done, failed, .. } = ran.outcome;
     match ran.outcome.cause {
         Some(Cause::CancelFlag) => {
-            sentence.add(format_args!("stopped by the cancel flag after {done} of {n} commands"))
+            sentence.add(format_args!("stopped by the cancel flag: {}", counts(ran, n)));
         }
-        Some(Cause::Poll) => sentence.add(format_args!("stopped by poll after {done} of {n} commands")),
+        Some(Cause::Poll) => sentence.add(format_args!("stopped by poll: {}", counts(ran, n))),
         Some(Cause::TimedOut) => {
             let ms = options.timeout.unwrap_or_default().as_millis();
-            sentence.add(format_args!("timeout_ms of {ms} passed after {done} of {n} commands"));
+            sentence.add(format_args!("timeout_ms of {ms} passed: {}", counts(ran, n)));
         }
         _ => {}
     }

@@ -42,7 +42,7 @@ class ItemError(RuntimeError):
     """The C function failed for an item."""
 
     index: int  # which item, counted along the first axis
-    code: int  # what the function returned for it
+    code: int  # what the function returned for it; where its worker died, signal or exit code: the message says which
 
 # Results go to `out`, which is returned. Without it map_buffer makes room for results of src's shape:
 #   src is bytes or bytearray, no dtype   a bytearray

@@ -35,9 +35,16 @@ def map_buffer(func, src, out=None, *, dtype=None, workers=None, executor="threa
     user_data  a pointer, an address, or an object with memory, handed to func
     signature  the function's signature where func does not know it, such as "double (double)"
 
-    A failing item raises ItemError. Ctrl-C raises KeyboardInterrupt once the running items have ended.
+    A failing item raises ItemError, as does one whose worker process died. Ctrl-C raises KeyboardInterrupt once the
+    running items have ended.
     """
     options = (_worker_count(workers), _executor_code(executor), _milliseconds(timeout))
+    if isinstance(func, Callback) and executor != "threads":
+        # What it raises stays in the process that ran it, and an element would be left without a result.
+        raise ValueError(
+            f"map_buffer: executor is {executor!r}, but func is a Python function of libparmap.callback, whose "
+            "exceptions come from threads alone: leave executor out, or use libparmap.Pool"
+        )
     if out is None:
         out = room_for_results(src, dtype)
     elif dtype is not None:

@@ -1,6 +1,7 @@
 """Sync: where programs meet that run side by side."""
 
 import math
+import threading
 
 from libparmap import _core
 
@@ -26,7 +27,7 @@ class Sync:
     """
 
     def __init__(self, url=None):
-        self._core = _core.Connection(None if url is None else _bytes("url", url))
+        self._core = _opened(None if url is None else _bytes("url", url))
 
     def set(self, key, value):
         """The key holds the value from now on."""
@@ -80,6 +81,36 @@ class Sync:
 
     def __exit__(self, *exception):
         self.close()
+
+
+def _opened(url):
+    """A connection. Ctrl-C ends the wait for a server that does not answer, for which par_sync_open takes up to 10 seconds.
+
+    The main thread, which Python's signals come to, leaves the opening to another one and can be interrupted meanwhile.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return _core.Connection(url)
+    came = []
+
+    def open_it():
+        try:
+            came.append((_core.Connection(url), None))
+        except BaseException as error:
+            came.append((None, error))
+
+    thread = threading.Thread(target=open_it, name="libparmap-sync", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # there are no threads to be had
+        return _core.Connection(url)
+    thread.join()
+    connection, error = came.pop()
+    if error is not None:
+        try:
+            raise error
+        finally:
+            del error  # which holds this frame
+    return connection
 
 
 class Locked:

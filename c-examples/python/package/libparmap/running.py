@@ -1,5 +1,6 @@
 """run: programs side by side, each as subprocess.run would run it."""
 
+import codecs
 import errno
 import locale
 import math
@@ -39,7 +40,7 @@ def run(argument_lists, *, workers=None, timeout=None, command_timeout=None, che
     retries          how often one that fails is started again
 
     What subprocess.run would raise for a program is raised here once all have ended: TimeoutExpired, the
-    OSError of one that cannot be started, with check CalledProcessError. The error has the program's `index` and
+    OSError of one that cannot be started, with check CalledProcessError, with text UnicodeDecodeError. The error has the program's `index` and
     all `results`, None where there is none. Ctrl-C ends the programs and raises KeyboardInterrupt.
 
     A program that is to be ended gets SIGTERM, with its whole process group, and after two seconds SIGKILL. In
@@ -58,15 +59,23 @@ def run(argument_lists, *, workers=None, timeout=None, command_timeout=None, che
         )  # fmt: skip
 
     results, trouble = [], None
-    for index, ((command, _), (state, code, out, err)) in enumerate(zip(commands, outcomes)):
-        stdout, stderr = (_decoded(out, codec), _decoded(err, codec)) if capture_output else (None, None)
+    for index, ((command, _), (state, code, seconds, out, err)) in enumerate(zip(commands, outcomes)):
         code = -code if state == _core.ITEM_SIGNALED else code
         ended = state in (_core.ITEM_OK, _core.ITEM_EXITED, _core.ITEM_SIGNALED)
-        results.append(subprocess.CompletedProcess(command, code, stdout, stderr) if ended else None)
-        if trouble is None:
-            trouble = _trouble(state, code, command, stdout, stderr, check, command_timeout or timeout, sentence, cwd)
-            if trouble is not None:
-                trouble.index = index
+        result = here = None
+        try:
+            stdout, stderr = (_decoded(out, codec), _decoded(err, codec)) if capture_output else (None, None)
+        except UnicodeError as error:
+            # The results of all the others are not lost for it.
+            here = error
+        else:
+            result = subprocess.CompletedProcess(command, code, stdout, stderr) if ended else None
+            limit = _limit(seconds, timeout, command_timeout)
+            here = _trouble(state, code, command, stdout, stderr, check, limit, sentence, cwd)
+        results.append(result)
+        if trouble is None and here is not None:
+            trouble = here
+            trouble.index = index
     if trouble is None and None in results:
         # Time was up between two of them.
         trouble = subprocess.TimeoutExpired(commands[results.index(None)][0], timeout)
@@ -75,6 +84,13 @@ def run(argument_lists, *, workers=None, timeout=None, command_timeout=None, che
         trouble.results = results
         raise trouble
     return results
+
+
+def _limit(seconds, timeout, command_timeout):
+    """The timeout that ended a program which ran for so long."""
+    if command_timeout is None or timeout is not None and seconds < command_timeout:
+        return timeout
+    return command_timeout
 
 
 def _trouble(state, code, command, stdout, stderr, check, timeout, sentence, cwd):
@@ -101,6 +117,9 @@ def _command(index, command):
     command = command if isinstance(command, (list, tuple)) else list(command)
     if not command:
         raise ValueError(f"run: command {index} is empty: pass a program and its arguments")
+    for argument in command:
+        if not isinstance(argument, (str, bytes, os.PathLike)):
+            raise TypeError(f"run: command {index} is {command!r}: its argument {argument!r} is no str, bytes or path")
     argv = tuple(os.fsencode(argument) for argument in command)
     if any(b"\0" in argument for argument in argv):
         raise ValueError(f"run: command {index} is {command!r}: an argument cannot hold a null character")
@@ -110,6 +129,9 @@ def _command(index, command):
 def _environment(env):
     if env is None:
         return None
+    for name, value in env.items():
+        if not isinstance(value, (str, bytes, os.PathLike)):
+            raise TypeError(f"run: env has {value!r} for {name!r}: pass str or bytes, such as str({value!r})")
     entries = [(os.fsencode(name), os.fsencode(value)) for name, value in env.items()]
     for name, value in entries:
         if b"=" in name or b"\0" in name + value:
@@ -122,7 +144,11 @@ def _codec(text, encoding, errors):
     if not (text or encoding or errors):
         return None
     # What subprocess takes, in Python's UTF-8 mode, too.
-    return encoding or locale.getpreferredencoding(False), errors or "strict"
+    codec = encoding or locale.getpreferredencoding(False), errors or "strict"
+    # Names that nobody knows are told now, and not when everything has run.
+    codecs.lookup(codec[0])
+    codecs.lookup_error(codec[1])
+    return codec
 
 
 def _decoded(output, codec):

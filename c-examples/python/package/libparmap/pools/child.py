@@ -19,6 +19,9 @@ FLUSH_MS = 100  # results do not wait longer than this for others of their chunk
 MOST_WEIGHT = 16 << 20  # bytes of results in one answer, as far as earlier ones tell
 MOST_FUNCTIONS = 256  # kept by name
 
+# Held: where this worker's pool was made in a worker, its /dev/null would warn on its way out that nobody closed it.
+_stdins_before = []
+
 
 class Start:
     """All that a worker is born with."""
@@ -80,6 +83,7 @@ def _settle(start):
     # Ctrl-C is the parent's affair. A handler, not SIG_IGN, which commands started by an item would inherit.
     signal.signal(signal.SIGINT, lambda number, frame: None)
     _introduce_to_multiprocessing(start.number)
+    _stdins_before.append(sys.stdin)
     sys.stdin = open(os.devnull)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 

@@ -12,7 +12,7 @@ from multiprocessing import TimeoutError as PoolTimeoutError
 
 from libparmap.pools.errors import BrokenPool
 from libparmap.pools.outcomes import IMapIterator, Outcome
-from libparmap.pools.pool import MANY_ARGUMENTS, WITH_KEYWORDS, Pool
+from libparmap.pools.pool import MANY_ARGUMENTS, WITH_KEYWORDS, Pool, whole_number
 
 _executors = weakref.WeakSet()
 
@@ -54,7 +54,7 @@ class Executor(BaseExecutor):
 
     def __init__(self, max_workers=None, initializer=None, initargs=(), *, max_tasks_per_child=None,
                  executor="auto", on_crash="raise"):  # fmt: skip
-        if max_workers is not None and max_workers < 1:
+        if max_workers is not None and whole_number("Executor: max_workers", max_workers) < 1:
             raise ValueError(f"Executor: max_workers is {max_workers}: it must be greater than 0")
         self._pool = Pool(max_workers, initializer, initargs, max_tasks_per_child, executor=executor, on_crash=on_crash)
         self._pool._warns = False  # an Executor that nobody refers to any more ends quietly

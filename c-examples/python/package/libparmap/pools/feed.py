@@ -5,7 +5,10 @@ An iterable may wait for results that its own items have yet to bring, so nobody
 
 import queue
 import threading
+import time
 from collections import deque
+
+ENOUGH_SECONDS = 20e-3  # items that keep the workers busy for longer are not drawn ahead; others' calls wait behind them
 
 
 class Feed:
@@ -13,7 +16,8 @@ class Feed:
         self._iterator = iter(iterable)
         self._wake = wake
         self._items = deque()
-        self._ahead = ahead  # how many items are drawn before anybody asks; grows with the demand
+        self._ahead = ahead  # how many items are drawn before anybody asks; grows until they last for a while
+        self._emptied = time.monotonic()  # when all that may be drawn was last taken
         self._room = queue.SimpleQueue()  # of numbers: so many more items may be drawn
         self._room.put(ahead)
         self._stopped = False
@@ -38,13 +42,15 @@ class Feed:
         self._room.put(1)
 
     def take(self):
-        """The items that are there. Where all that may be drawn was, twice as many may be from then on."""
+        """The items that are there. Where all that may be drawn was, and soon, twice as many may be from then on."""
         self._hungry = True
         items = [self._items.popleft() for _ in range(len(self._items))]
         self.taken += len(items)
         more = 0
         if len(items) >= self._ahead:
-            more, self._ahead = self._ahead, 2 * self._ahead
+            before, self._emptied = self._emptied, time.monotonic()
+            if self._emptied - before < ENOUGH_SECONDS:
+                more, self._ahead = self._ahead, 2 * self._ahead
         if items:
             self._room.put(len(items) + more)
         return items

@@ -1,5 +1,6 @@
 """Pool: multiprocessing.Pool, method by method, without its traps."""
 
+import operator
 import os
 import threading
 import warnings
@@ -25,8 +26,8 @@ class Pool:
     processes         how many workers; by default as many as this process may use CPUs
     initializer       called with *initargs in each worker when it starts; where it raises, calls raise BrokenPool
     maxtasksperchild  a worker is replaced after so many tasks
-    executor          "processes"; "threads"; "auto": threads for C functions of ctypes and cffi, and for all functions
-                      where Python runs without the GIL, otherwise processes
+    executor          "processes"; "threads"; "mpi": the ranks of an MPI program; "auto": threads for C functions of
+                      ctypes and cffi, and for all functions where Python runs without the GIL, otherwise processes
     on_crash          what a worker's death means for its call: "raise" BrokenPool, or "continue" with the exception as
                       the result of the item that the worker died of
 
@@ -43,6 +44,7 @@ class Pool:
         self._state = TERMINATE  # until there is something to be closed
         if processes is None:
             processes = mpi.size() if executor == "mpi" else _core.cpu_count()
+        processes = whole_number("Pool: processes", processes)
         if processes < 1:
             raise ValueError(f"Pool: processes is {processes}: the number of processes must be at least 1")
         if maxtasksperchild is not None and (not isinstance(maxtasksperchild, int) or maxtasksperchild <= 0):
@@ -158,6 +160,7 @@ class Pool:
 
     def _submit(self, side, func, how, outcome, items, chunksize, timeout, feed=None, most=0, background=False):
         self._check_running()
+        _check_timeout(timeout)
         if timeout is not None and not side.can_end_items:
             raise ValueError(f"Pool: timeout is {timeout}, but a thread cannot be ended amid an item: "
                              'pass executor="processes"')  # fmt: skip
@@ -235,6 +238,23 @@ def _sliceable(iterable):
     if type(iterable) in SLICED or type(iterable).__module__ == "numpy" and getattr(iterable, "ndim", 0) > 0:
         return iterable
     return list(iterable)
+
+
+def whole_number(what, value):
+    """The value as an int, be it NumPy's; as multiprocessing would take it."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{what} is {value!r}: pass a whole number from 1, or None") from None
+
+
+def _check_timeout(timeout):
+    try:
+        if timeout is None or timeout > 0:
+            return
+    except TypeError:
+        raise TypeError(f"Pool: timeout is {timeout!r}: pass seconds, or None") from None
+    raise ValueError(f"Pool: timeout is {timeout}: pass seconds above 0, or None")
 
 
 def _check_chunksize(chunksize):
