@@ -31,7 +31,7 @@ pub struct Claims {
 
 impl Claims {
     pub fn new(units: usize, grain: usize, workers: usize) -> Claims {
-        let schedule = Schedule::new(0..units, grain, workers);
+        let schedule = Schedule::in_order(0..units, grain, workers);
         Claims { holder: AtomicU32::new(0), orphans: AtomicUsize::new(0), units, schedule }
     }
 
@@ -46,7 +46,7 @@ impl Claims {
             }
             record.left_before.store(left, Relaxed);
             record.intent.store(FROM_SCHEDULE, Release);
-            let units = self.schedule.take(pace)?;
+            let units = self.schedule.take(0, pace)?;
             record.take(units.clone());
             Some(units)
         });
@@ -168,7 +168,7 @@ mod tests {
         scene.claims.lock(0);
         scene.records[0].left_before.store(4, Relaxed);
         scene.records[0].intent.store(FROM_SCHEDULE, Relaxed);
-        assert_eq!(scene.claims.schedule.take(&mut Pace::new(None)), Some(1..2));
+        assert_eq!(scene.claims.schedule.take(0, &mut Pace::new(None)), Some(1..2));
         assert_eq!(scene.worker_0_ends(), [1, 2, 3, 4]);
     }
 

@@ -6,7 +6,7 @@ use crate::fork::process_token;
 use crate::job::{Cause, Halt, Job, Tally};
 use crate::options::Options;
 use crate::schedule::{Picos, Schedule};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -27,6 +27,8 @@ pub struct Call<'a> {
     next_index: AtomicUsize,
     /// Picoseconds that a unit took of late, for those who decide whether to wake another helper; 0 before it is known.
     pub unit_cost: AtomicU64,
+    /// Whether some units have taken what was expected.
+    pub borne_out: AtomicBool,
     pub done: AtomicUsize,
     pub failed: AtomicUsize,
     /// The rest of the counts is exact when every worker has left.
@@ -45,10 +47,14 @@ impl<'a> Call<'a> {
         expected: Option<Picos>,
         solo: &Solo,
     ) -> Call<'a> {
+        let (left, grain) = (solo.next..job.units(), job.unit_grain(options.grain));
         Call {
             job,
             halt,
-            schedule: Schedule::new(solo.next..job.units(), job.unit_grain(options.grain), workers),
+            schedule: match job.in_order() {
+                true => Schedule::in_order(left, grain, workers),
+                false => Schedule::with_homes(left, grain, workers),
+            },
             expected,
             // A deadline beyond what the clock can tell is none.
             deadline: options.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
@@ -57,6 +63,7 @@ impl<'a> Call<'a> {
             token: process_token(),
             next_index: AtomicUsize::new(0),
             unit_cost: AtomicU64::new(0),
+            borne_out: AtomicBool::new(false),
             done: AtomicUsize::new(solo.tally.done),
             failed: AtomicUsize::new(solo.tally.failed),
             first_failure: Mutex::new(solo.tally.clone()),
@@ -77,12 +84,6 @@ impl<'a> Call<'a> {
             cost => cost,
         }
         .saturating_mul(self.schedule.left() as u64)
-    }
-
-    /// Whether the units that have run took as long as was expected.
-    pub fn borne_out(&self) -> bool {
-        let seen = self.unit_cost.load(Relaxed);
-        seen > 0 && self.expected.is_some_and(|expected| seen <= 2 * expected)
     }
 
     /// Whether no hand-out is left to be taken.

@@ -35,8 +35,8 @@ impl<'a, 'job> Worker<'a, 'job> {
     pub fn new(call: &'a Call<'job>) -> Worker<'a, 'job> {
         let index = call.new_index();
         let mut pace = Pace::new(call.expected);
-        if call.borne_out() {
-            pace.trust(call.job.units());
+        if call.borne_out.load(Relaxed) {
+            call.schedule.trust(&mut pace);
         }
         Worker {
             call,
@@ -64,7 +64,7 @@ impl<'a, 'job> Worker<'a, 'job> {
 
     /// How much work is left for others to take, as far as this worker knows without asking.
     pub fn work_left(&self) -> Picos {
-        self.pace.work_left()
+        self.pace.work_of(self.call.schedule.left_by(&self.pace))
     }
 
     pub fn was_refused(&self) -> bool {
@@ -74,7 +74,7 @@ impl<'a, 'job> Worker<'a, 'job> {
     fn enter(&mut self) -> Option<Range<usize>> {
         let first = match &self.call.door {
             None => self.take()?,
-            Some(door) => match door.enter(self.index, || take(self.call, &mut self.pace)) {
+            Some(door) => match door.enter(self.index, || take(self.call, self.index, &mut self.pace)) {
                 Ok(first) => {
                     self.before = Tick::now();
                     first?
@@ -90,7 +90,7 @@ impl<'a, 'job> Worker<'a, 'job> {
     }
 
     fn take(&mut self) -> Option<Range<usize>> {
-        take(self.call, &mut self.pace)
+        take(self.call, self.index, &mut self.pace)
     }
 
     fn take_returned(&mut self, patience: Patience) -> Option<Range<usize>> {
@@ -109,6 +109,9 @@ impl<'a, 'job> Worker<'a, 'job> {
         let time = now.since(self.before);
         self.before = now;
         self.busy += time;
+        if self.pace.expects(units, time) && !call.borne_out.load(Relaxed) {
+            call.borne_out.store(true, Relaxed);
+        }
         let cost = self.pace.learn(units, time);
         // A hint for others: worth a write to their cache line only when it changes much.
         let known = call.unit_cost.load(Relaxed);
@@ -121,9 +124,9 @@ impl<'a, 'job> Worker<'a, 'job> {
     }
 }
 
-fn take(call: &Call, pace: &mut Pace) -> Option<Range<usize>> {
+fn take(call: &Call, worker: usize, pace: &mut Pace) -> Option<Range<usize>> {
     call.check_deadline();
-    if call.halt.stops() { None } else { call.schedule.take(pace) }
+    if call.halt.stops() { None } else { call.schedule.take(worker, pace) }
 }
 
 /// Whether a worker that finds nothing waits for hand-outs that may still come back from a refused one.

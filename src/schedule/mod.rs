@@ -35,140 +35,18 @@
 //! half where costs rise towards the end, because a group keeps what it took. So there is one line. A machine of a
 //! thousand cores would want longer hand-outs first, then lines for groups that others may take from.
 
-use crate::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::ops::Range;
+mod line;
+mod lines;
+mod pace;
+
+pub use lines::Schedule;
+pub use pace::Pace;
 
 /// Time, in picoseconds: a unit may take less than a nanosecond.
 pub type Picos = u64;
 
 pub const NANO: Picos = 1_000;
 pub const MICRO: Picos = 1_000 * NANO;
-
-/// A hand-out is at most so much work: long against the cost of taking one and against a page or two of memory, short
-/// against the patience of whoever waits for the last one.
-const MOST: Picos = 50 * MICRO;
-
-/// A hand-out is at least so much work, as far as known: taking one that another worker has just taken from costs a tenth.
-const LEAST: Picos = MICRO;
-
-/// A hand-out may be so many times as large as the one before it: one cheap unit says little of the next.
-const GROWTH: usize = 8;
-
-/// A worker takes at most a share of what is left that leaves so many hand-outs to each.
-const HAND_OUTS_LEFT: usize = 2;
-
-/// On a line of so many units, all workers together cannot move its front so far beyond the end that it wraps: each moves
-/// it there by no more than all units, and a few times at most.
-const FAR_FROM_WRAPPING: usize = usize::MAX >> 16;
-
-/// The line of units that are not handed out yet. Every worker writes it, so it has cache lines of its own.
-#[derive(Debug)]
-#[repr(align(128))]
-pub struct Schedule {
-    next: AtomicUsize,
-    units: usize,
-    grain: usize,
-    /// What is left is divided by this to get the largest hand-out.
-    shares: usize,
-}
-
-impl Schedule {
-    /// Hands out `units`. `grain` is the fewest units taken at once, and at least 1; so is `workers`.
-    pub fn new(units: Range<usize>, grain: usize, workers: usize) -> Schedule {
-        // One worker alone has nobody to leave anything to.
-        let shares = if workers == 1 { 1 } else { workers.saturating_mul(HAND_OUTS_LEFT) };
-        Schedule { next: AtomicUsize::new(units.start), units: units.end, grain, shares }
-    }
-
-    /// Takes the next hand-out; None when nothing is left.
-    pub fn take(&self, pace: &mut Pace) -> Option<Range<usize>> {
-        // What is left is what this worker last saw: to look again would fetch the line twice, once to read, once to write.
-        let size = pace.size(pace.left / self.shares).max(self.grain);
-        let begin = self.advance(size);
-        if begin >= self.units {
-            pace.left = 0;
-            return None;
-        }
-        let end = begin + size.min(self.units - begin);
-        pace.left = self.units - end;
-        Some(begin..end)
-    }
-
-    /// Moves the front of the line, if need be beyond its end, and answers where it was.
-    fn advance(&self, size: usize) -> usize {
-        // Relaxed: a hand-out is a number; what the units are was published to the worker when it joined the call.
-        if self.units <= FAR_FROM_WRAPPING {
-            return self.next.fetch_add(size.min(self.units), Relaxed);
-        }
-        let taken = self.next.fetch_update(Relaxed, Relaxed, |begin| Some(begin + size.min(self.units - begin)));
-        taken.unwrap_or(self.units)
-    }
-
-    /// How many units nobody has taken.
-    pub fn left(&self) -> usize {
-        self.units.saturating_sub(self.next.load(Relaxed))
-    }
-}
-
-/// How many units a worker takes at once.
-#[derive(Clone, Copy, Debug)]
-pub struct Pace {
-    /// What a unit took in the last hand-out; before the first, what is expected.
-    cost: Option<Picos>,
-    /// Units of `LEAST` and `MOST` of work.
-    least: usize,
-    most: usize,
-    /// How many units nobody had taken when this worker last took some.
-    left: usize,
-}
-
-impl Pace {
-    /// Begins with one unit. If that bears out what is `expected` of a unit, the next hand-out is of full size.
-    pub fn new(expected: Option<Picos>) -> Pace {
-        Pace { cost: expected, least: 1, most: 1, left: 0 }
-    }
-
-    /// Begins with a hand-out of full size, since another worker's units have taken what was expected. `left` is how many
-    /// units there are, about.
-    pub fn trust(&mut self, left: usize) {
-        if let Some(cost) = self.cost {
-            self.learn(1, cost);
-            self.left = left;
-        }
-    }
-
-    /// How many units to take when `fair` is a fair share of what is left; at least 1.
-    pub fn size(&self, fair: usize) -> usize {
-        fair.max(self.least).min(self.most)
-    }
-
-    /// Learns from a hand-out of `units` that took `time`, and answers what one took.
-    pub fn learn(&mut self, units: usize, time: Picos) -> Picos {
-        let cost = (time / units as u64).max(1);
-        let borne_out = self.cost.is_some_and(|before| cost <= before.saturating_mul(2));
-        let cap = if borne_out { usize::MAX } else { units.saturating_mul(GROWTH) };
-        self.cost = Some(cost);
-        let worth = |work: Picos| match time < units as u64 {
-            // Units of less than a picosecond: whole ranges that a callback settles at once.
-            true => units.saturating_mul((work / time.max(1)) as usize),
-            false => (work / cost) as usize,
-        };
-        self.least = worth(LEAST).clamp(1, cap);
-        self.most = worth(MOST).clamp(1, cap);
-        cost
-    }
-
-    /// How much work nobody had taken when this worker last took some, as far as its own units tell.
-    pub fn work_left(&self) -> Picos {
-        self.cost.unwrap_or(0).saturating_mul(self.left as u64)
-    }
-
-    /// How many units may start between two looks whether to stop: a small part of a hand-out, so that looking costs
-    /// nothing where units are short, and every unit is looked before where they are long.
-    pub fn stride(&self) -> usize {
-        (self.least / 8).clamp(1, 64)
-    }
-}
 
 #[cfg(all(test, loom))]
 mod loom_tests {
