@@ -13,7 +13,7 @@ mod atomic;
 mod costs;
 #[path = "simulate/machine.rs"]
 mod machine;
-#[path = "../src/schedule.rs"]
+#[path = "../src/schedule/mod.rs"]
 #[allow(dead_code, reason = "the simulation needs a part of it")]
 mod schedule;
 

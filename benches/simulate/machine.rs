@@ -62,7 +62,7 @@ struct Line {
 impl Line {
     fn new(items: Range<usize>, grain: usize, workers: usize, transfer_ns: u64) -> Line {
         Line {
-            schedule: Schedule::new(0..items.len(), grain, workers),
+            schedule: Schedule::in_order(0..items.len(), grain, workers),
             offset: items.start,
             free_at: 0,
             last_user: usize::MAX,
@@ -76,7 +76,7 @@ impl Line {
         let done = now.max(self.free_at) + cost;
         self.free_at = done;
         self.last_user = user;
-        let taken = self.schedule.take(pace);
+        let taken = self.schedule.take(0, pace);
         (taken.map(|units| self.offset + units.start..self.offset + units.end), done)
     }
 }

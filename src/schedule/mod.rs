@@ -35,12 +35,13 @@
 //! half where costs rise towards the end, because a group keeps what it took. So there is one line. A machine of a
 //! thousand cores would want longer hand-outs first, then lines for groups that others may take from.
 
+mod homes;
 mod line;
-mod lines;
 mod pace;
 
-pub use lines::Schedule;
-pub use pace::Pace;
+pub use homes::{Lines, Schedule};
+pub use line::Line;
+pub use pace::{Pace, SLACK};
 
 /// Time, in picoseconds: a unit may take less than a nanosecond.
 pub type Picos = u64;

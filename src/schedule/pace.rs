@@ -18,7 +18,7 @@ const MOST_BETWEEN_LOOKS: usize = 256;
 
 /// A hand-out that takes longer than expected by less than this may have taken what was expected: a look at the clock and
 /// the first touch of memory cost as much as several short units. What it took is believed all the same.
-const SLACK: Picos = 100 * NANO;
+pub const SLACK: Picos = 100 * NANO;
 
 /// How many units a worker takes at once.
 #[derive(Clone, Copy, Debug)]
@@ -41,8 +41,7 @@ impl Pace {
         Pace { cost: expected, least: 1, most: 1, stride: 1, left: 0, emptied: 0 }
     }
 
-    /// Begins with a hand-out of full size, since another worker's units have taken what was expected. `left` is how many
-    /// units its line has, about.
+    /// Begins with a hand-out of full size. `left` is how many units its line has, about.
     pub(super) fn trust(&mut self, left: usize) {
         if let Some(cost) = self.cost {
             self.learn(1, cost);
