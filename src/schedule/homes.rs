@@ -53,6 +53,16 @@ impl<'a> Schedule<'a> {
         if count == 1 || units.len() < enough {
             return Schedule::in_order(lines, units, grain, workers);
         }
+        Schedule::cut(lines, units, grain, workers, count)
+    }
+
+    pub(super) fn cut(
+        lines: &'a mut Lines,
+        units: Range<usize>,
+        grain: usize,
+        workers: usize,
+        count: usize,
+    ) -> Schedule<'a> {
         // A hand-out ends at the end of its line: only the last of all may be shorter than the grain.
         let length = units.len().div_ceil(count).next_multiple_of(grain);
         let mut rest = units;

@@ -75,7 +75,9 @@ impl Line {
     }
 
     fn size(&self, pace: &Pace, shares: usize) -> usize {
-        pace.size(pace.left / shares).max(self.grain)
+        let size = pace.size(pace.left / shares).max(self.grain);
+        // Whole grains, so that what is left at the end of a line that others follow is one, too.
+        if self.grain == 1 { size } else { size - size % self.grain }
     }
 
     /// Moves the front of the line, if need be beyond its end, and answers where it was.
@@ -84,9 +86,9 @@ impl Line {
         if self.end <= FAR_FROM_WRAPPING {
             return self.next.fetch_add(size.min(self.end), Relaxed);
         }
-        let taken = self.next.fetch_update(Relaxed, Relaxed, |begin| {
-            (begin < self.end).then(|| begin + size.min(self.end - begin))
-        });
+        let taken = self
+            .next
+            .fetch_update(Relaxed, Relaxed, |begin| (begin < self.end).then(|| begin + size.min(self.end - begin)));
         taken.unwrap_or(self.end)
     }
 

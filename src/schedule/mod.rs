@@ -37,7 +37,11 @@
 
 mod homes;
 mod line;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod pace;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 pub use homes::{Lines, Schedule};
 pub use line::Line;
@@ -48,117 +52,3 @@ pub type Picos = u64;
 
 pub const NANO: Picos = 1_000;
 pub const MICRO: Picos = 1_000 * NANO;
-
-#[cfg(all(test, loom))]
-mod loom_tests {
-    use super::{Pace, Schedule};
-    use loom::sync::Arc;
-    use loom::thread;
-
-    #[test]
-    fn every_unit_is_taken_exactly_once() {
-        for (units, grain) in [(1, 1), (3, 1), (5, 2), (6, 4)] {
-            loom::model(move || {
-                let schedule = Arc::new(Schedule::new(0..units, grain, 3));
-                let take_all = |ticks: u64| {
-                    let schedule = schedule.clone();
-                    move || {
-                        let mut pace = Pace::new(None);
-                        let mut taken = Vec::new();
-                        while let Some(part) = schedule.take(&mut pace) {
-                            pace.learn(part.len(), ticks);
-                            taken.extend(part);
-                        }
-                        taken
-                    }
-                };
-                let others = [thread::spawn(take_all(1)), thread::spawn(take_all(u64::MAX))];
-                let mut all = take_all(100)();
-                others.into_iter().for_each(|other| all.extend(other.join().unwrap()));
-                all.sort_unstable();
-                assert_eq!(all, Vec::from_iter(0..units));
-            });
-        }
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::{MICRO, MOST, NANO, Pace, Schedule};
-
-    /// A made-up run: the worker whose clock is behind takes next. Answers the hand-outs and when each worker ended.
-    fn run(units: usize, grain: usize, workers: usize, cost: impl Fn(usize) -> u64) -> (Vec<usize>, Vec<u64>) {
-        let schedule = Schedule::new(0..units, grain, workers);
-        let mut states = vec![(0u64, Pace::new(None), true); workers];
-        let (mut expected, mut sizes) = (0, Vec::new());
-        while let Some((clock, pace, working)) = states.iter_mut().filter(|state| state.2).min_by_key(|state| state.0) {
-            match schedule.take(pace) {
-                None => *working = false,
-                Some(part) => {
-                    assert_eq!(part.start, expected, "hand-outs follow each other");
-                    expected = part.end;
-                    sizes.push(part.len());
-                    let ticks = part.clone().fold(0u64, |sum, i| sum.saturating_add(cost(i)));
-                    pace.learn(part.len(), ticks);
-                    *clock = clock.saturating_add(ticks);
-                }
-            }
-        }
-        assert_eq!(expected, units, "nothing is left");
-        (sizes, states.iter().map(|state| state.0).collect())
-    }
-
-    #[test]
-    fn every_unit_is_taken_once_whatever_the_size_grain_workers_and_clock() {
-        let mut random = 1u64;
-        let mut next = move |below: u64| {
-            random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            (random >> 33) % below
-        };
-        for _ in 0..2000 {
-            let (units, grain, workers) = (next(5000) as usize, 1 + next(300) as usize, 1 + next(70) as usize);
-            let (seed, spread) = (next(1000), 1 + next(1_000_000));
-            let (sizes, _) = run(units, grain, workers, |i| (i as u64 * 7919 + seed) % spread);
-            let short = sizes.iter().rev().skip(1).filter(|&&size| size < grain).count();
-            assert_eq!(short, 0, "only the last hand-out may be shorter than the grain {grain}: {sizes:?}");
-        }
-    }
-
-    #[test]
-    fn a_range_as_long_as_a_size_can_be_is_handed_out() {
-        let schedule = Schedule::new(0..usize::MAX, 1, 3);
-        let (mut pace, mut expected) = (Pace::new(None), 0);
-        while let Some(part) = schedule.take(&mut pace) {
-            assert_eq!(part.start, expected);
-            expected = part.end;
-            pace.learn(part.len(), 1);
-        }
-        assert_eq!(expected, usize::MAX);
-    }
-
-    #[test]
-    fn six_items_of_very_different_cost_spread() {
-        let costs = [89, 55, 34, 21, 13, 8].map(|cost| cost * 1_000 * MICRO);
-        let (sizes, ends) = run(6, 1, 2, |i| costs[i]);
-        assert_eq!(sizes, [1; 6]);
-        assert!(ends.into_iter().max().unwrap() <= costs.iter().sum::<u64>() * 51 / 100);
-    }
-
-    #[test]
-    fn tiny_items_are_handed_out_by_the_thousand() {
-        let (sizes, _) = run(1_000_000, 1, 2, |_| 2 * NANO);
-        assert!(sizes.len() < 200, "{} hand-outs", sizes.len());
-    }
-
-    #[test]
-    fn costs_that_rise_or_fall_do_not_stall_the_end() {
-        let total: u64 = (0..10_000u64).sum::<u64>() * 100 * NANO;
-        for rising in [true, false] {
-            let cost = |i: usize| 100 * NANO * if rising { i as u64 } else { 9_999 - i as u64 };
-            let (_, ends) = run(10_000, 1, 4, cost);
-            // The worker that takes the last item may end by it, and no more, behind the others.
-            let longest = 9_999 * 100 * NANO;
-            assert!(ends.into_iter().max().unwrap() < total / 4 + longest + MOST);
-        }
-    }
-}

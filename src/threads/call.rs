@@ -5,12 +5,15 @@ use super::solo::Solo;
 use crate::fork::process_token;
 use crate::job::{Cause, Halt, Job, Tally};
 use crate::options::Options;
-use crate::schedule::{Lines, Pace, Picos, Schedule};
+use crate::schedule::{Lines, MICRO, Pace, Picos, Schedule};
 use std::mem::offset_of;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
+
+/// What a call of so much work touches is no longer in a worker's cache when the next one begins.
+const CACHED: Picos = 4_000 * MICRO;
 
 /// Lives on the caller's stack while the call runs; helpers reach it through the board. In this order, so that a helper can
 /// fetch what it needs at once, and cut by who writes: a line that two CPUs write travels between them.
@@ -113,12 +116,14 @@ impl<'a> Call<'a> {
         let (left, grain) = (solo.next..job.units(), job.unit_grain(options.grain));
         let watched = options.poll.is_some();
         let borne_out = solo.next > 0;
+        let is_brief = expected.is_some_and(|cost| cost.saturating_mul(left.len() as u64) < CACHED);
+        let homes = is_brief && !job.in_order();
         Call {
             job,
             halt,
-            schedule: match job.in_order() {
-                true => Schedule::in_order(lines, left, grain, workers),
-                false => Schedule::with_homes(lines, left, grain, workers),
+            schedule: match homes {
+                true => Schedule::with_homes(lines, left, grain, workers),
+                false => Schedule::in_order(lines, left, grain, workers),
             },
             expected,
             // A deadline beyond what the clock can tell is none.

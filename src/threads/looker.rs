@@ -5,8 +5,8 @@ use super::board::Posting;
 use super::call::Call;
 use super::caller::{GRACE, Opening};
 use super::worker::{Patience, Worker};
-use crate::job::{Cause, Tally};
 use crate::job::user::Poll;
+use crate::job::{Cause, Tally};
 use std::time::{Duration, Instant};
 
 pub fn look_on(opening: &mut Opening, poll: &Poll) {
