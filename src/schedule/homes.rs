@@ -93,7 +93,7 @@ impl<'a> Schedule<'a> {
             if taken.is_some() {
                 return taken;
             }
-            pace.emptied += 1;
+            pace.move_on();
         }
         None
     }

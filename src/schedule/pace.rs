@@ -49,6 +49,12 @@ impl Pace {
         }
     }
 
+    /// Goes to another line. What units cost there is not known, so it begins with the least that is worth a hand-out.
+    pub(super) fn move_on(&mut self) {
+        self.emptied += 1;
+        self.most = self.least;
+    }
+
     /// How many units to take when `fair` is a fair share of what is left; at least 1.
     pub fn size(&self, fair: usize) -> usize {
         fair.max(self.least).min(self.most)

@@ -40,7 +40,7 @@ use worker::contain;
 /// From so much work on, a sleeping helper is woken.
 const WAKE_FROM: Picos = 70 * MICRO;
 
-/// A first unit that is expected to take no longer is run before the call is opened: what it takes tells how the call is to
+/// A first range that is expected to take no longer is run before the call is opened: what it takes tells how the call is to
 /// be cut, and helpers that come begin with that knowledge.
 const FIRST_MOST: Picos = MICRO;
 
@@ -90,8 +90,10 @@ fn begin_alone(job: &Job, halt: &Halt, options: &Options, workers: usize, site: 
         let interruptible = options.poll.is_some() || options.cancel.is_some();
         brief::run_job(job, halt, Sizes::of(grain, interruptible), cost, site, solo);
     }
-    if workers > 1 && solo.next == 0 && options.poll.is_none() && site.cost().is_some_and(|cost| cost <= FIRST_MOST) {
-        solo::run_first(job, halt, solo);
+    let first = grain.min(units);
+    let knows_first = site.cost().is_some_and(|cost| cost.saturating_mul(first as u64) <= FIRST_MOST);
+    if workers > 1 && solo.next == 0 && options.poll.is_none() && knows_first {
+        solo::run_first(job, halt, first, solo);
     }
     if workers == 1 && options.poll.is_none() && solo.next < units {
         if units == 1 {

@@ -31,12 +31,12 @@ pub fn run_one(job: &Job, halt: &Halt, solo: &mut Solo) {
     job.run(Part { units: 0..1, stride: 1 }, halt, &mut solo.tally);
 }
 
-/// Runs the first unit, to see whether it takes what is expected.
-pub fn run_first(job: &Job, halt: &Halt, solo: &mut Solo) {
+/// Runs the first units, to see whether they take what is expected.
+pub fn run_first(job: &Job, halt: &Halt, units: usize, solo: &mut Solo) {
     let _inside = Inside::enter(0);
     let start = Tick::now();
-    job.run(Part { units: 0..1, stride: 1 }, halt, &mut solo.tally);
-    solo.next = 1;
+    job.run(Part { units: 0..units, stride: 1 }, halt, &mut solo.tally);
+    solo.next = units;
     solo.time = Tick::now().since(start);
 }
 
