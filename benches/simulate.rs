@@ -14,7 +14,7 @@ mod costs;
 #[path = "simulate/machine.rs"]
 mod machine;
 #[path = "../src/schedule/mod.rs"]
-#[allow(dead_code, reason = "the simulation needs a part of it")]
+#[allow(dead_code, unused_imports, reason = "the simulation needs a part of it")]
 mod schedule;
 
 use costs::Costs;

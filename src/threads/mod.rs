@@ -27,7 +27,7 @@ pub use pool::default_stack_size;
 
 use crate::job::{Cause, Halt, Job, Outcome, Tally};
 use crate::options::Options;
-use crate::schedule::{Lines, MICRO, Picos, SLACK};
+use crate::schedule::{Lines, MICRO, NANO, Picos, SLACK};
 use board::{MOST_SEATS, Posting};
 use brief::Sizes;
 use call::Call;
@@ -42,7 +42,7 @@ const WAKE_FROM: Picos = 70 * MICRO;
 
 /// A first range that is expected to take no longer is run before the call is opened: what it takes tells how the call is to
 /// be cut, and helpers that come begin with that knowledge.
-const FIRST_MOST: Picos = MICRO;
+const FIRST_MOST: Picos = 200 * NANO;
 
 /// How often a caller looks for its last helper before it sleeps: for about as long as a hand-out takes.
 const LOOKS: u32 = 2_000;
