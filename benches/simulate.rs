@@ -1,9 +1,9 @@
-//! What a call's schedule does on machines that are larger than the one at hand: the library's own `schedule.rs`, driven by virtual
+//! What a call's schedule does on machines that are larger than the one at hand: the library's own `schedule`, driven by virtual
 //! workers in virtual time. Taking a hand-out costs the time that a cache line needs to come over from another core, and the line
 //! serves one worker at a time.
 //!
 //! `cargo run --release --bin simulate` prints, in markdown: claims per second and efficiency (work / (workers x time)) by the size
-//! of a hand-out; and one line for all workers against one line for each group of them.
+//! of a hand-out; and, for short calls, one line for all workers against lines that are the homes of some of them.
 
 #[path = "../src/atomic.rs"]
 #[allow(unused_imports, reason = "the schedule needs a part of it")]
@@ -13,8 +13,8 @@ mod atomic;
 mod costs;
 #[path = "simulate/machine.rs"]
 mod machine;
-#[path = "../src/schedule.rs"]
-#[allow(dead_code, reason = "the simulation needs a part of it")]
+#[path = "../src/schedule/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the simulation needs a part of it")]
 mod schedule;
 
 use costs::Costs;
@@ -24,11 +24,10 @@ const WORKERS: [usize; 8] = [2, 4, 8, 16, 32, 64, 128, 256];
 const HAND_OUT_NS: [u64; 5] = [1_000, 3_000, 10_000, 30_000, 100_000];
 /// The work that each worker would have if it were shared evenly.
 const SHARE_NS: u64 = 5_000_000;
-/// Between cores of one chip, and between the chips of a large machine.
-const NEAR_NS: u64 = 50;
-const FAR_NS: u64 = 100;
-/// Workers that share a cache, and so a line of their own in a hierarchy.
-const GROUP: usize = 8;
+/// What a short call has to do, all in all.
+const SHORT_NS: u64 = 2_000_000;
+/// A cache line comes over from another core.
+const TRANSFER_NS: u64 = 100;
 
 fn line(cells: impl IntoIterator<Item = String>) {
     println!("| {} |", cells.into_iter().collect::<Vec<_>>().join(" | "));
@@ -47,7 +46,7 @@ fn shown(outcome: &Outcome) -> String {
 
 /// Claims per second and efficiency, by workers and by size of the hand-outs.
 fn by_size(title: &str, costs: impl Fn(u64) -> Costs) {
-    println!("\n{title}; one line, {FAR_NS} ns a claim:\n");
+    println!("\n{title}; one line, {TRANSFER_NS} ns a claim:\n");
     heading(
         ["workers".into()]
             .into_iter()
@@ -56,7 +55,7 @@ fn by_size(title: &str, costs: impl Fn(u64) -> Costs) {
     );
     for workers in WORKERS {
         let costs = costs(SHARE_NS * workers as u64);
-        let flat = Machine { workers, group: workers, near_ns: FAR_NS, far_ns: FAR_NS };
+        let flat = Machine { workers, homes: false, transfer_ns: TRANSFER_NS };
         let fixed = HAND_OUT_NS.map(|ns| {
             let units = (ns / costs.mean_ns()).max(1) as usize;
             shown(&flat.run(&costs, Sizing::Fixed(units)))
@@ -66,19 +65,18 @@ fn by_size(title: &str, costs: impl Fn(u64) -> Costs) {
     }
 }
 
-/// One line for all against one per group that is refilled from the line of all.
-fn by_hierarchy(title: &str, costs: impl Fn(u64) -> Costs) {
-    println!("\n{title}; the library's rule, one line for all against a line for every {GROUP} workers:\n");
-    heading(["workers", "one line", "a line per group", "the best that the costs allow"].map(String::from));
-    for workers in WORKERS.into_iter().filter(|workers| *workers >= 2 * GROUP) {
-        let costs = costs(SHARE_NS * workers as u64);
-        let flat = Machine { workers, group: workers, near_ns: FAR_NS, far_ns: FAR_NS };
-        let grouped = Machine { workers, group: GROUP, near_ns: NEAR_NS, far_ns: FAR_NS };
+/// One line for all against one for each worker, or for several.
+fn by_homes(title: &str, costs: impl Fn(u64) -> Costs) {
+    println!("\n{title}, {} ms in all; the library's rule, one line for all against homes:\n", SHORT_NS / 1_000_000);
+    heading(["workers", "one line", "homes", "the best that the costs allow"].map(String::from));
+    for workers in WORKERS {
+        let costs = costs(SHORT_NS);
+        let machine = |homes| Machine { workers, homes, transfer_ns: TRANSFER_NS };
         let bound = costs.total_ns() as f64 / (workers as f64 * costs.shortest_ns(workers) as f64);
         line([
             workers.to_string(),
-            shown(&flat.run(&costs, Sizing::Rule)),
-            shown(&grouped.run(&costs, Sizing::Rule)),
+            shown(&machine(false).run(&costs, Sizing::Rule)),
+            shown(&machine(true).run(&costs, Sizing::Rule)),
             format!("{:.0} %", bound * 100.0),
         ]);
     }
@@ -97,6 +95,6 @@ fn main() {
         by_size(title, costs);
     }
     for (title, costs) in kinds {
-        by_hierarchy(title, costs);
+        by_homes(title, costs);
     }
 }

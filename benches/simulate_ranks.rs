@@ -44,7 +44,7 @@ mod atomic;
 mod costs;
 #[path = "simulate/ranks.rs"]
 mod ranks;
-#[path = "../src/schedule.rs"]
+#[path = "../src/schedule/mod.rs"]
 #[allow(dead_code, reason = "the simulation needs its units of time alone")]
 mod schedule;
 #[path = "../src/mpi/call/share.rs"]

@@ -1,17 +1,16 @@
 //! Virtual workers in virtual time, around the library's own schedule.
 
 use super::costs::Costs;
-use super::schedule::{NANO, Pace, Schedule};
+use super::schedule::{Lines, NANO, Pace, Schedule};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::ops::Range;
 
 /// Two looks at the clock and the bookkeeping around a hand-out.
 const STAMP_NS: u64 = 25;
 /// A claim on a line that the worker itself used last.
 const OWN_NS: u64 = 5;
-/// A group takes so many hand-outs of its own from the line of all at a time.
-const REFILLS: usize = 8;
+/// As many lines as the library has for one call.
+const MOST_LINES: usize = 16;
 
 /// How large hand-outs are.
 #[derive(Clone, Copy)]
@@ -24,12 +23,10 @@ pub enum Sizing {
 
 pub struct Machine {
     pub workers: usize,
-    /// Workers on one line; as many as `workers`: one line for all.
-    pub group: usize,
-    /// A claim on a line that another worker of the group used last.
-    pub near_ns: u64,
-    /// The same for the line of all.
-    pub far_ns: u64,
+    /// Whether each worker begins at a line of its own, as far as there are lines.
+    pub homes: bool,
+    /// A claim on a line that another worker used last.
+    pub transfer_ns: u64,
 }
 
 pub struct Outcome {
@@ -50,75 +47,49 @@ impl Outcome {
 }
 
 /// A cache line that serves one worker at a time.
-struct Line {
-    schedule: Schedule,
-    /// Where its units lie among all.
-    offset: usize,
+#[derive(Clone)]
+struct Served {
     free_at: u64,
     last_user: usize,
-    transfer_ns: u64,
 }
 
-impl Line {
-    fn new(items: Range<usize>, grain: usize, workers: usize, transfer_ns: u64) -> Line {
-        Line {
-            schedule: Schedule::new(0..items.len(), grain, workers),
-            offset: items.start,
-            free_at: 0,
-            last_user: usize::MAX,
-            transfer_ns,
-        }
-    }
-
-    /// What the user gets, and when.
-    fn take(&mut self, user: usize, now: u64, pace: &mut Pace) -> (Option<Range<usize>>, u64) {
-        let cost = if self.last_user == user { OWN_NS } else { self.transfer_ns };
-        let done = now.max(self.free_at) + cost;
-        self.free_at = done;
+impl Served {
+    /// When a claim that begins now is done.
+    fn claim(&mut self, user: usize, now: u64, transfer_ns: u64) -> u64 {
+        let cost = if self.last_user == user { OWN_NS } else { transfer_ns };
+        self.free_at = now.max(self.free_at) + cost;
         self.last_user = user;
-        let taken = self.schedule.take(pace);
-        (taken.map(|units| self.offset + units.start..self.offset + units.end), done)
+        self.free_at
     }
 }
 
 impl Machine {
-    fn groups(&self) -> usize {
-        self.workers.div_ceil(self.group)
-    }
-
     pub fn run(&self, costs: &Costs, sizing: Sizing) -> Outcome {
         let grain = match sizing {
             Sizing::Fixed(units) => units,
             Sizing::Rule => 1,
         };
-        let grouped = self.groups() > 1;
-        let mut all = Line::new(0..costs.count(), grain, self.groups(), self.far_ns);
-        let line_of_group = |items| Line::new(items, grain, self.group, self.near_ns);
-        let mut lines: Vec<Line> = (0..self.groups()).map(|_| line_of_group(0..0)).collect();
-        if !grouped {
-            lines[0] = Line::new(0..costs.count(), grain, self.workers, self.far_ns);
-        }
-        let mut group_paces = vec![Pace::new(None); self.groups()];
+        let (items, mut memory) = (0..costs.count(), Lines::new());
+        let schedule = match self.homes {
+            true => Schedule::with_homes(&mut memory, items, grain, self.workers),
+            false => Schedule::in_order(&mut memory, items, grain, self.workers),
+        };
+        let lines = if self.homes { self.workers.min(MOST_LINES) } else { 1 };
+        let length = costs.count().div_ceil(lines);
+        let mut served = vec![Served { free_at: 0, last_user: usize::MAX }; lines];
+        // The line that each worker is at.
+        let mut places: Vec<usize> = (0..self.workers).map(|worker| worker % lines).collect();
         let mut paces = vec![Pace::new(None); self.workers];
         let mut ready: BinaryHeap<_> = (0..self.workers).map(|worker| Reverse((0, worker))).collect();
         let mut outcome = Outcome { claims: 0, wall_ns: 0, work_ns: costs.total_ns(), workers: self.workers };
         while let Some(Reverse((now, worker))) = ready.pop() {
-            let group = worker / self.group;
-            let (mut taken, mut at) = lines[group].take(worker, now, &mut paces[worker]);
             outcome.claims += 1;
-            if taken.is_none() && grouped {
-                let refill;
-                (refill, at) = all.take(worker, at, &mut group_paces[group]);
-                outcome.claims += 1;
-                if let Some(items) = refill {
-                    // A refill is to last each member for REFILLS hand-outs of its own.
-                    let expected = costs.of(&items) / (self.group * REFILLS) as u64;
-                    group_paces[group].learn(items.len(), expected * NANO);
-                    lines[group] = Line { free_at: at, ..line_of_group(items) };
-                    (taken, at) = lines[group].take(worker, at, &mut paces[worker]);
-                    outcome.claims += 1;
-                }
-            }
+            let taken = schedule.take(worker, &mut paces[worker]);
+            let line = taken.as_ref().map_or(places[worker] + lines - 1, |items| items.start / length) % lines;
+            // Each line that it found empty on its way has come over, too.
+            let passed = (line + lines - places[worker]) % lines;
+            places[worker] = line;
+            let at = served[line].claim(worker, now + passed as u64 * self.transfer_ns, self.transfer_ns);
             let Some(items) = taken else {
                 outcome.wall_ns = outcome.wall_ns.max(at);
                 continue;

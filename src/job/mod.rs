@@ -80,6 +80,11 @@ impl Job {
         if self.reduction.is_some() { 1 } else { grain }
     }
 
+    /// Whether the units are better handed out in order: a result of a reduce that comes before its turn takes memory.
+    pub fn in_order(&self) -> bool {
+        self.reduction.is_some()
+    }
+
     /// The address of the function that runs the items.
     pub fn function(&self) -> usize {
         match &self.work {

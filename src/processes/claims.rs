@@ -1,13 +1,13 @@
 //! Hand-outs to processes, each of which may end at any instruction.
 //!
-//! The schedule is the one of all executors, behind a lock whose word names its holder. A claim takes a few dozen
+//! The line of units is the one of all executors, behind a lock whose word names its holder. A claim takes a few dozen
 //! nanoseconds and comes once per hand-out, so nobody waits for long; and if the holder ends inside, its record says what it
 //! was about, so that its supervisor can tell whether the claim counts, and open the lock again. No unit is lost, none is
 //! handed out twice.
 
 use super::record::Record;
 use super::system;
-use crate::schedule::{Pace, Schedule};
+use crate::schedule::{Line, Pace};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::*};
 
@@ -26,13 +26,13 @@ pub struct Claims {
     /// How many records have orphans.
     orphans: AtomicUsize,
     units: usize,
-    schedule: Schedule,
+    line: Line,
 }
 
 impl Claims {
     pub fn new(units: usize, grain: usize, workers: usize) -> Claims {
-        let schedule = Schedule::new(0..units, grain, workers);
-        Claims { holder: AtomicU32::new(0), orphans: AtomicUsize::new(0), units, schedule }
+        let line = Line::new(0..units, grain, workers);
+        Claims { holder: AtomicU32::new(0), orphans: AtomicUsize::new(0), units, line }
     }
 
     /// Takes the next hand-out for worker `me` and notes it in its record; None when nothing is left.
@@ -40,13 +40,13 @@ impl Claims {
         self.lock(me);
         let record = &records[me];
         let taken = self.take_orphans(records, me).or_else(|| {
-            let left = self.schedule.left();
+            let left = self.line.left();
             if left == 0 {
                 return None;
             }
             record.left_before.store(left, Relaxed);
             record.intent.store(FROM_SCHEDULE, Release);
-            let units = self.schedule.take(pace)?;
+            let units = self.line.take(pace)?;
             record.take(units.clone());
             Some(units)
         });
@@ -79,7 +79,7 @@ impl Claims {
             NOTHING => {}
             FROM_SCHEDULE => {
                 let first = |left: usize| self.units - left;
-                record.take(first(record.left_before.load(Relaxed))..first(self.schedule.left()));
+                record.take(first(record.left_before.load(Relaxed))..first(self.line.left()));
             }
             from => {
                 let untaken = records[from - 1].orphaned.load(Acquire) == 1;
@@ -105,7 +105,7 @@ impl Claims {
 
     /// Whether there is anything to take.
     pub fn any_left(&self) -> bool {
-        self.schedule.left() > 0 || self.orphans.load(Acquire) > 0
+        self.line.left() > 0 || self.orphans.load(Acquire) > 0
     }
 
     fn lock(&self, me: usize) {
@@ -168,7 +168,7 @@ mod tests {
         scene.claims.lock(0);
         scene.records[0].left_before.store(4, Relaxed);
         scene.records[0].intent.store(FROM_SCHEDULE, Relaxed);
-        assert_eq!(scene.claims.schedule.take(&mut Pace::new(None)), Some(1..2));
+        assert_eq!(scene.claims.line.take(&mut Pace::new(None)), Some(1..2));
         assert_eq!(scene.worker_0_ends(), [1, 2, 3, 4]);
     }
 

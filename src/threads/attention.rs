@@ -2,8 +2,8 @@
 //!
 //! Waking a helper costs the caller some 5 to 20 us and takes as long again until it answers; a helper that looks on costs a
 //! CPU. Both are decided as one decides whether to rent or to buy (Karlin et al., Competitive snoopy caching, 1988):
-//! - A caller whose loop is too short to wake a helper for works alone and adds what a helper would have saved to `regret`.
-//!   When that comes to the price of a wake-up, a helper is woken after all; from then on it is awake.
+//! - A caller whose loop is too short to wake a helper for, and to which none came, adds what one would have saved to
+//!   `regret`. When that comes to the price of a wake-up, a helper is woken after all; from then on it is awake.
 //! - An idle helper looks for work for twice the usual gap between calls that could use one, but never longer than
 //!   `LONGEST`: if calls come no more often than that, it looks no longer than waking it would take.
 
@@ -24,11 +24,11 @@ pub struct Attention {
     callers: Callers,
 }
 
-/// What helpers write and callers read, or the other way round: it changes rarely while calls come regularly.
+/// What helpers write and callers read, or the other way round: it does not change while calls come regularly.
 #[derive(Debug)]
 #[repr(align(128))]
 struct Shared {
-    looking: AtomicUsize,
+    awake: AtomicUsize,
     /// The usual gap between two calls.
     gap: AtomicU64,
 }
@@ -44,18 +44,19 @@ struct Callers {
 impl Attention {
     pub fn new() -> Attention {
         Attention {
-            seen_by_all: Shared { looking: AtomicUsize::new(0), gap: AtomicU64::new(Picos::MAX) },
+            seen_by_all: Shared { awake: AtomicUsize::new(0), gap: AtomicU64::new(Picos::MAX) },
             callers: Callers { regret: AtomicU64::new(0), last_call: AtomicU64::new(0) },
         }
     }
 
-    /// A helper looks for work while the answer lives.
-    pub fn looking(&self) -> Counted<'_> {
-        Counted::new(&self.seen_by_all.looking)
+    /// A helper is awake while the answer lives.
+    pub fn awake(&self) -> Counted<'_> {
+        Counted::new(&self.seen_by_all.awake)
     }
 
-    pub fn anyone_looks(&self) -> bool {
-        self.seen_by_all.looking.load(Relaxed) > 0
+    /// Whether a helper would see a loop that is opened now, or soon.
+    pub fn anyone_is_awake(&self) -> bool {
+        self.seen_by_all.awake.load(Relaxed) > 0
     }
 
     /// How long a helper that finds nothing looks for more.
@@ -86,13 +87,20 @@ impl Attention {
         self.callers.last_call.store(Tick::now().to_bits(), Relaxed);
     }
 
-    /// Nobody was there to share so much work. Whether a helper should be woken for the calls that follow.
-    pub fn worked_alone(&self, work: Picos) -> bool {
-        // Racing callers may lose some regret, and only come to the same conclusion later.
-        let regret = self.callers.regret.load(Relaxed) + work / 2;
-        let enough = regret >= WAKE_UP;
-        self.callers.regret.store(if enough { 0 } else { regret }, Relaxed);
+    /// Whether a helper should be woken for a call of so much work, since many like it found none.
+    pub fn regrets(&self, work: Picos) -> bool {
+        let enough = self.callers.regret.load(Relaxed) + work / 2 >= WAKE_UP;
+        if enough {
+            self.callers.regret.store(0, Relaxed);
+        }
         enough
+    }
+
+    /// Nobody came to share so much work.
+    pub fn worked_alone(&self, work: Picos) {
+        // Racing callers may lose some regret, and only come to the same conclusion later.
+        let regret = &self.callers.regret;
+        regret.store(regret.load(Relaxed).saturating_add(work / 2), Relaxed);
     }
 }
 

@@ -3,26 +3,29 @@
 //! A caller posts a loop in a slot with so many seats. A helper that sees it takes a seat, helps, and leaves. The caller
 //! shuts the loop (no new helper may sit down), waits until every helper has left, and clears the slot. Helpers that look
 //! at a slot touch nothing but the slot, which is never freed, until they have a seat; from then on the loop behind it
-//! stays until they leave. So one word a slot is the whole protocol:
+//! stays until they leave. So one word a slot is the whole protocol between a caller and its helpers:
 //!
 //! ```text
-//!   posted: HELD | OPEN | seats      join: one seat less, one helper more, only while OPEN
-//!   shut:   HELD                     leave: one helper less; the last one wakes a caller that is WAITING
+//!   posted: OPEN | seats             join: one seat less, one helper more, only while OPEN
+//!   shut:   not OPEN                 leave: one helper less; the last one wakes a caller that is WAITING
 //!   clear:  0
 //! ```
 //!
-//! Idle helpers sleep on a count of postings. A helper counts itself as a sleeper, then looks for open loops once more,
-//! then sleeps unless the count has moved; a caller opens its loop, then looks for sleepers. A full fence stands between the
-//! two steps on either side, so one of the two sees the other and no posting is slept through (Dekker's argument).
+//! Which caller has a slot is a word of its own, that helpers never see: the word they look at all the time is written with
+//! plain stores, for which the caller does not wait.
+//!
+//! Idle helpers sleep on a count of wake-ups. A helper counts itself as a sleeper, then looks for open loops once more,
+//! then sleeps unless the count has moved; a caller opens its loop, then looks for sleepers if it wants one. A full fence
+//! stands between the two steps on either side, so one of the two sees the other and no such loop is slept through (Dekker's
+//! argument).
 
 use super::futex;
-use crate::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::*, fence};
+use crate::atomic::{AtomicU32, AtomicUsize, Ordering::*, fence};
 use std::time::Duration;
 
-/// As many loops as there are bits to find them by. A caller that finds no slot works alone.
+/// A caller that finds no slot works alone.
 const SLOTS: usize = if cfg!(loom) { 2 } else { 64 };
 
-const HELD: u32 = 1 << 31;
 const OPEN: u32 = 1 << 30;
 const WAITING: u32 = 1 << 29;
 const HELPER: u32 = 1;
@@ -34,10 +37,10 @@ pub const MOST_SEATS: usize = COUNT as usize;
 
 #[derive(Debug)]
 pub struct Board {
-    /// Bit s: slot s has an open loop with a seat left. A hint, except that it is set before sleepers are looked for.
-    open: Line<AtomicU64>,
-    slots: [Line<Slot>; SLOTS],
-    postings: Line<AtomicU32>,
+    slots: [Slot; SLOTS],
+    /// No slot from here on has ever been used.
+    used: Line<AtomicUsize>,
+    wake_ups: Line<AtomicU32>,
     sleepers: AtomicU32,
 }
 
@@ -48,23 +51,35 @@ struct Line<T>(T);
 
 #[derive(Debug)]
 struct Slot {
+    /// 1: a caller has the slot.
+    held: Line<AtomicU32>,
+    seen_by_helpers: Line<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
     state: AtomicU32,
     /// The address of the loop. It means something only to those who have a seat.
     posted: AtomicUsize,
 }
 
-/// The caller's hold on its slot.
+/// A slot that its caller has, with nothing in it yet.
+#[derive(Debug)]
+pub struct Place<'a> {
+    slot: &'a Slot,
+}
+
+/// A loop that its caller has posted.
 #[derive(Debug)]
 pub struct Posting<'a> {
-    board: &'a Board,
-    slot: usize,
+    place: Place<'a>,
+    seats: u32,
 }
 
 /// A helper's seat at a loop.
 #[derive(Debug)]
 pub struct Seat<'a> {
-    board: &'a Board,
-    slot: usize,
+    open: &'a Open,
     /// What was posted; it stays until this seat is left.
     pub posted: usize,
 }
@@ -77,88 +92,54 @@ fn helpers(state: u32) -> u32 {
     state & COUNT
 }
 
+fn has_room(state: u32) -> bool {
+    state & OPEN != 0 && seats(state) > 0
+}
+
 impl Board {
     pub fn new() -> Board {
-        let slot = |_| Line(Slot { state: AtomicU32::new(0), posted: AtomicUsize::new(0) });
+        let slot = |_| Slot {
+            held: Line(AtomicU32::new(0)),
+            seen_by_helpers: Line(Open { state: AtomicU32::new(0), posted: AtomicUsize::new(0) }),
+        };
         Board {
-            open: Line(AtomicU64::new(0)),
             slots: std::array::from_fn(slot),
-            postings: Line(AtomicU32::new(0)),
+            used: Line(AtomicUsize::new(0)),
+            wake_ups: Line(AtomicU32::new(0)),
             sleepers: AtomicU32::new(0),
         }
     }
 
-    /// Opens a loop with `seats` for helpers and wakes one of them if all are asleep. None when every slot is taken.
-    pub fn post(&self, posted: usize, seats: usize) -> Option<Posting<'_>> {
-        let seats = seats.min(MOST_SEATS) as u32;
-        let slot = (0..SLOTS).find(|&s| {
-            let state = &self.slots[s].0.state;
-            state.load(Relaxed) == 0 && state.compare_exchange(0, HELD, Acquire, Relaxed).is_ok()
+    /// A slot for a loop. None when every one is taken.
+    pub fn reserve(&self) -> Option<Place<'_>> {
+        let number = (0..SLOTS).find(|&number| {
+            let held = &self.slots[number].held.0;
+            held.load(Relaxed) == 0 && held.compare_exchange(0, 1, Acquire, Relaxed).is_ok()
         })?;
-        self.slots[slot].0.posted.store(posted, Relaxed);
-        // The hint comes before the loop is open: after it, a quick helper could have shut the loop already, and the hint
-        // would stay behind. Release: whoever takes a seat sees the loop as it is now.
-        self.open.0.fetch_or(1 << slot, Relaxed);
-        self.slots[slot].0.state.store(HELD | OPEN | (seats * SEAT), Release);
-        self.wake_one();
-        Some(Posting { board: self, slot })
+        if self.used.0.load(Relaxed) <= number {
+            self.used.0.fetch_max(number + 1, Relaxed);
+        }
+        Some(Place { slot: &self.slots[number] })
     }
 
-    /// Takes a seat at any open loop, looking from slot `from` on. `seated` hears of it as early as can be.
+    /// Takes a seat at any open loop, looking from slot `from` on so that helpers spread over concurrent loops. `seated` hears
+    /// of it as early as can be.
     pub fn join(&self, from: usize, seated: impl Fn(usize)) -> Option<Seat<'_>> {
-        let from = from % SLOTS;
-        let mut open = self.open.0.load(Relaxed);
-        while open != 0 {
-            // The first open slot from `from` on, so that helpers spread over concurrent loops.
-            let above = open & (!0 << from);
-            let slot = if above != 0 { above } else { open }.trailing_zeros() as usize;
-            if let Some(posted) = self.take_seat(slot, &seated) {
-                return Some(Seat { board: self, slot, posted });
-            }
-            open &= !(1 << slot);
-        }
-        None
+        let used = self.used.0.load(Relaxed);
+        (0..used).find_map(|i| {
+            let open = self.slots[(from + i) % used].open();
+            open.take_seat(&seated).map(|posted| Seat { open, posted })
+        })
     }
 
-    fn take_seat(&self, slot: usize, seated: impl Fn(usize)) -> Option<usize> {
-        let Slot { state, posted } = &self.slots[slot].0;
-        let mut now = state.load(Relaxed);
-        loop {
-            if now & OPEN == 0 || seats(now) == 0 {
-                return None;
-            }
-            match state.compare_exchange_weak(now, now - SEAT + HELPER, Acquire, Relaxed) {
-                Ok(_) => {
-                    let posted = posted.load(Relaxed);
-                    seated(posted);
-                    if seats(now) == 1 {
-                        self.hide(slot);
-                    }
-                    return Some(posted);
-                }
-                Err(changed) => now = changed,
-            }
-        }
-    }
-
-    /// Only for those whose presence keeps the slot from being cleared: else it could hide the loop that comes next.
-    fn hide(&self, slot: usize) {
-        self.open.0.fetch_and(!(1 << slot), Relaxed);
-    }
-
-    fn shut(&self, slot: usize) {
-        if self.slots[slot].0.state.fetch_and(!OPEN, Relaxed) & OPEN != 0 {
-            self.hide(slot);
-        }
-    }
-
-    /// Sleeps until something is posted, unless something is open already.
+    /// Sleeps until woken, unless a loop is open already.
     pub fn sleep(&self) {
-        let postings = self.postings.0.load(Relaxed);
+        let wake_ups = self.wake_ups.0.load(Relaxed);
         self.sleepers.fetch_add(1, Relaxed);
         fence(SeqCst);
-        if self.open.0.load(Relaxed) == 0 {
-            futex::wait(&self.postings.0, postings, None);
+        let used = self.used.0.load(Relaxed);
+        if !self.slots[..used].iter().any(|slot| has_room(slot.open().state.load(Relaxed))) {
+            futex::wait(&self.wake_ups.0, wake_ups, None);
         }
         self.sleepers.fetch_sub(1, Relaxed);
     }
@@ -167,20 +148,69 @@ impl Board {
     pub fn wake_one(&self) {
         fence(SeqCst);
         if self.sleepers.load(Relaxed) > 0 {
-            self.postings.0.fetch_add(1, Relaxed);
-            futex::wake(&self.postings.0, 1);
+            self.wake_ups.0.fetch_add(1, Relaxed);
+            futex::wake(&self.wake_ups.0, 1);
         }
+    }
+}
+
+impl Slot {
+    fn open(&self) -> &Open {
+        &self.seen_by_helpers.0
+    }
+}
+
+impl Open {
+    fn take_seat(&self, seated: impl Fn(usize)) -> Option<usize> {
+        let mut now = self.state.load(Relaxed);
+        while has_room(now) {
+            match self.state.compare_exchange_weak(now, now - SEAT + HELPER, Acquire, Relaxed) {
+                Ok(_) => {
+                    let posted = self.posted.load(Relaxed);
+                    seated(posted);
+                    return Some(posted);
+                }
+                Err(changed) => now = changed,
+            }
+        }
+        None
+    }
+
+    /// Lets no further helper in. Where no seat is left, nothing has to be written for that.
+    fn shut(&self) {
+        if has_room(self.state.load(Relaxed)) {
+            self.state.fetch_and(!OPEN, Relaxed);
+        }
+    }
+}
+
+impl<'a> Place<'a> {
+    /// Opens a loop with `seats` for helpers. Those that are awake will see it. Plain stores, for which nobody waits.
+    pub fn open(self, posted: usize, seats: usize) -> Posting<'a> {
+        let seats = seats.min(MOST_SEATS) as u32;
+        let Open { state, posted: place } = self.slot.open();
+        place.store(posted, Relaxed);
+        // Release: whoever takes a seat sees the loop as it is now.
+        state.store(OPEN | (seats * SEAT), Release);
+        Posting { place: self, seats }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        // Release: the caller that has the slot next finds it cleared.
+        self.slot.held.0.store(0, Release);
     }
 }
 
 impl Posting<'_> {
     fn state(&self) -> &AtomicU32 {
-        &self.board.slots[self.slot].0.state
+        &self.place.slot.open().state
     }
 
     /// Lets no further helper in.
     pub fn shut(&self) {
-        self.board.shut(self.slot);
+        self.place.slot.open().shut();
     }
 
     /// Whether a helper is there that has not left.
@@ -191,17 +221,17 @@ impl Posting<'_> {
 
     /// Whether some helper could still sit down.
     pub fn has_seats(&self) -> bool {
-        let state = self.state().load(Relaxed);
-        state & OPEN != 0 && seats(state) > 0
+        has_room(self.state().load(Relaxed))
+    }
+
+    /// Whether a helper has ever sat down.
+    pub fn was_seen(&self) -> bool {
+        seats(self.state().load(Relaxed)) < self.seats
     }
 
     /// Keeps one seat from helpers, for the caller itself. False when every seat has been taken.
     pub fn give_up_seat(&self) -> bool {
-        self.board.slots[self.slot]
-            .0
-            .state
-            .fetch_update(Relaxed, Relaxed, |now| (seats(now) > 0).then(|| now - SEAT))
-            .is_ok()
+        self.state().fetch_update(Relaxed, Relaxed, |now| (seats(now) > 0).then(|| now - SEAT)).is_ok()
     }
 
     /// Sleeps until the last helper has left, or the time is over; not at all if no helper is there and the caller is
@@ -221,31 +251,29 @@ impl Drop for Posting<'_> {
     fn drop(&mut self) {
         self.shut();
         debug_assert!(!self.has_helpers(), "a loop is cleared while helpers are at it");
-        self.state().store(0, Release);
+        self.state().store(0, Relaxed);
     }
 }
 
 impl Seat<'_> {
     /// Lets no further helper in: there is nothing left to do.
     pub fn shut(&self) {
-        self.board.shut(self.slot);
+        self.open.shut();
     }
 
     /// Whether another helper would find a seat.
     pub fn has_room(&self) -> bool {
-        let state = self.board.slots[self.slot].0.state.load(Relaxed);
-        state & OPEN != 0 && seats(state) > 0
+        has_room(self.open.state.load(Relaxed))
     }
 }
 
 impl Drop for Seat<'_> {
     /// Leaves. From here on the loop may be gone; the slot is not.
     fn drop(&mut self) {
-        let state = &self.board.slots[self.slot].0.state;
         // Release: the caller that sees the last helper gone sees what all of them did.
-        let before = state.fetch_sub(HELPER, Release);
+        let before = self.open.state.fetch_sub(HELPER, Release);
         if helpers(before) == 1 && before & WAITING != 0 {
-            futex::wake(state, i32::MAX);
+            futex::wake(&self.open.state, i32::MAX);
         }
     }
 }
@@ -270,7 +298,7 @@ mod loom_tests {
     /// A caller's part: posts, waits for its helpers if any has come, and reads what they did.
     fn call(board: &Board) -> u32 {
         let posted = Loop(UnsafeCell::new(0));
-        let posting = board.post(std::ptr::from_ref(&posted).addr(), 1).expect("a slot is free");
+        let posting = board.reserve().expect("a slot is free").open(std::ptr::from_ref(&posted).addr(), 1);
         posting.shut();
         while posting.has_helpers() {
             posting.wait(None, || true);
@@ -329,12 +357,12 @@ mod loom_tests {
                 move || {
                     while !help(&board) {
                         board.sleep();
-                        thread::yield_now(); // a hint that comes before its loop: look again
                     }
                 }
             });
             let posted = Loop(UnsafeCell::new(0));
-            let posting = board.post(std::ptr::from_ref(&posted).addr(), 1).expect("a slot is free");
+            let posting = board.reserve().expect("a slot is free").open(std::ptr::from_ref(&posted).addr(), 1);
+            board.wake_one();
             helper.join().unwrap(); // loom reports a deadlock if the helper sleeps for ever
             assert!(!posting.has_helpers());
             drop(posting);
@@ -347,7 +375,7 @@ mod loom_tests {
         loom::model(|| {
             let board = Arc::new(Board::new());
             let posted = Loop(UnsafeCell::new(0));
-            let posting = board.post(std::ptr::from_ref(&posted).addr(), 1).expect("a slot is free");
+            let posting = board.reserve().expect("a slot is free").open(std::ptr::from_ref(&posted).addr(), 1);
             let seat = board.join(0, |_| {}).expect("a seat is free");
             drop(seat);
             let seat = board.join(0, |_| {});

@@ -1,10 +1,10 @@
 //! The caller's side of a call that may have helpers: when its loop is opened to them, and its own part in it.
 
 use super::WAKE_FROM;
-use super::board::Posting;
+use super::board::{Place, Posting};
 use super::brief::SHARE_FROM;
-use super::call::Call;
-use super::pool::{self, Pool};
+use super::call::{Call, First};
+use super::pool::Pool;
 use super::worker::{Patience, Worker};
 use crate::options::Options;
 use crate::schedule::Picos;
@@ -16,6 +16,10 @@ pub const GRACE: Duration = Duration::from_secs(1);
 /// A loop that is open to helpers, or may become so.
 pub struct Opening<'a, 'job> {
     pub call: &'a Call<'job>,
+    /// How much there is to do, as far as known.
+    work: Picos,
+    first: Option<First>,
+    place: Option<Place<'static>>,
     pub posting: Option<Posting<'static>>,
     /// What the caller should be told.
     pub remark: Option<String>,
@@ -28,11 +32,22 @@ pub struct Opening<'a, 'job> {
 }
 
 impl<'a, 'job> Opening<'a, 'job> {
-    pub fn new(call: &'a Call<'job>, options: &Options, workers: usize) -> Opening<'a, 'job> {
-        let pool = pool::current();
-        let seats = if options.poll.is_some() && call.job.items() > 0 { workers } else { workers - 1 };
+    /// `place` is where the call may be posted. It is had before the call is written: an atomic step waits until all that was
+    /// written before has reached lines that helpers have read, and from here to the first item there is no other.
+    pub fn new(
+        pool: &'static Pool,
+        place: Option<Place<'static>>,
+        call: &'a mut Call<'job>,
+        options: &Options,
+        workers: usize,
+    ) -> Opening<'a, 'job> {
         pool.attention.call_begins();
-        Opening { call, posting: None, remark: None, os_error: 0, pool, workers, seats, woken: false }
+        let looks_on = options.poll.is_some() && call.job.items() > 0;
+        let seats = if looks_on { workers } else { workers - 1 };
+        let work = call.work_left();
+        let first = (options.poll.is_none() && options.hooks.is_none()).then(|| call.take_first());
+        let remark = None;
+        Opening { call, work, first, place, posting: None, remark, os_error: 0, pool, workers, seats, woken: false }
     }
 
     /// Opens the loop, or wakes a helper for it, if so much work is worth that now.
@@ -43,9 +58,13 @@ impl<'a, 'job> Opening<'a, 'job> {
         }
         if work >= WAKE_FROM {
             self.open_and_wake();
-        } else if work >= SHARE_FROM && self.posting.is_none() && self.pool.attention.anyone_looks() {
+        } else if work >= SHARE_FROM && self.posting.is_none() && self.pool.attention.anyone_is_awake() {
             self.post();
         }
+    }
+
+    fn was_helped(&self) -> bool {
+        self.posting.as_ref().is_some_and(Posting::was_seen)
     }
 
     pub fn open_and_wake(&mut self) {
@@ -66,8 +85,8 @@ impl<'a, 'job> Opening<'a, 'job> {
     }
 
     fn post(&mut self) {
-        if self.posting.is_none() {
-            self.posting = self.pool.board.post(std::ptr::from_ref(self.call).addr(), self.seats);
+        if let Some(place) = self.place.take() {
+            self.posting = Some(place.open(std::ptr::from_ref(self.call).addr(), self.seats));
         }
     }
 }
@@ -80,20 +99,20 @@ impl Drop for Opening<'_, '_> {
 
 /// The caller is one of the workers.
 pub fn work_along(opening: &mut Opening) {
-    let work = opening.call.work_left();
+    let work = opening.work;
     opening.consider(work);
-    if opening.posting.is_none() && opening.seats > 0 {
-        // Too short to wake a helper for, unless such calls come often.
-        if opening.pool.attention.worked_alone(work) {
-            opening.open_and_wake();
-        }
+    if opening.seats > 0 && !opening.woken && opening.pool.attention.regrets(work) {
+        opening.open_and_wake();
     }
-    let mut worker = Worker::new(opening.call);
+    let mut worker = Worker::of_caller(opening.call, opening.first.take());
     while worker.step(Patience::Waits) {
         opening.consider(worker.work_left());
     }
     if worker.was_refused() {
         wait_for_somebody_else(opening);
+    }
+    if opening.seats > 0 && !opening.was_helped() {
+        opening.pool.attention.worked_alone(work);
     }
 }
 

@@ -5,9 +5,8 @@ use super::board::Posting;
 use super::call::Call;
 use super::caller::{GRACE, Opening};
 use super::worker::{Patience, Worker};
-use crate::job::Cause;
 use crate::job::user::Poll;
-use std::sync::atomic::Ordering::Relaxed;
+use crate::job::{Cause, Tally};
 use std::time::{Duration, Instant};
 
 pub fn look_on(opening: &mut Opening, poll: &Poll) {
@@ -56,7 +55,7 @@ pub fn look_on(opening: &mut Opening, poll: &Poll) {
                     poll.every.as_millis()
                 ));
             }
-            own.get_or_insert_with(|| Worker::new(call)).step(Patience::Looks);
+            own.get_or_insert_with(|| Worker::of_caller(call, None)).step(Patience::Looks);
             continue;
         }
         let Some(posting) = posting.filter(|_| helped || seats && now < first_due + GRACE) else {
@@ -72,7 +71,6 @@ pub fn look_on(opening: &mut Opening, poll: &Poll) {
 
 /// Polls, and answers whether the call is to go on.
 fn ask(call: &Call, poll: &Poll, started: Instant) -> bool {
-    let failed = call.failed.load(Relaxed);
-    let done = call.done.load(Relaxed).max(failed);
-    poll.call(call.job.items(), done, failed, started.elapsed())
+    let Tally { done, failed, .. } = call.tally();
+    poll.call(call.job.items(), done.max(failed), failed, started.elapsed())
 }

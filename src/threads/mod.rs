@@ -27,20 +27,22 @@ pub use pool::default_stack_size;
 
 use crate::job::{Cause, Halt, Job, Outcome, Tally};
 use crate::options::Options;
-use crate::schedule::{MICRO, Picos};
+use crate::schedule::{Lines, MICRO, NANO, Picos, SLACK};
 use board::{MOST_SEATS, Posting};
 use brief::Sizes;
 use call::Call;
 use caller::Opening;
 use sites::Site;
 pub use solo::Solo;
-use std::sync::PoisonError;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 use worker::contain;
 
 /// From so much work on, a sleeping helper is woken.
 const WAKE_FROM: Picos = 70 * MICRO;
+
+/// A first range that is expected to take no longer is run before the call is opened: what it takes tells how the call is to
+/// be cut, and helpers that come begin with that knowledge.
+const FIRST_MOST: Picos = 200 * NANO;
 
 /// How often a caller looks for its last helper before it sleeps: for about as long as a hand-out takes.
 const LOOKS: u32 = 2_000;
@@ -65,7 +67,11 @@ pub fn run(job: &Job, options: &Options, mut solo: Solo) -> Outcome {
     } else {
         // What has been seen of this call counts for more than what other calls were like.
         let seen = (solo.next > 0).then(|| solo.time / solo.next as u64);
-        run_open(job, &halt, options, workers, solo, seen.max(site.cost()), &mut outcome);
+        let expected = match site.cost() {
+            Some(cost) if seen.is_some_and(|seen| seen <= 2 * cost + SLACK) => Some(cost),
+            cost => seen.max(cost),
+        };
+        run_open(job, &halt, options, workers, solo, expected, &mut outcome);
         site.learn(outcome.busy, outcome.done);
     }
     job.finish(&outcome);
@@ -83,6 +89,11 @@ fn begin_alone(job: &Job, halt: &Halt, options: &Options, workers: usize, site: 
     if let Some(cost) = brief::expected(site, units).filter(|_| units > 1) {
         let interruptible = options.poll.is_some() || options.cancel.is_some();
         brief::run_job(job, halt, Sizes::of(grain, interruptible), cost, site, solo);
+    }
+    let first = grain.min(units);
+    let knows_first = site.cost().is_some_and(|cost| cost.saturating_mul(first as u64) <= FIRST_MOST);
+    if workers > 1 && solo.next == 0 && options.poll.is_none() && knows_first {
+        solo::run_first(job, halt, first, solo);
     }
     if workers == 1 && options.poll.is_none() && solo.next < units {
         if units == 1 {
@@ -105,25 +116,23 @@ fn run_open(
     outcome: &mut Outcome,
 ) {
     let began_alone = solo.next > 0;
-    let call = Call::new(job, halt, options, workers, expected, &solo);
-    let mut opening = Opening::new(&call, options, workers);
+    let pool = pool::current();
+    let may_be_shared = workers > 1 || options.poll.is_some();
+    let place = if may_be_shared { pool.board.reserve() } else { None };
+    let mut lines = Lines::new();
+    let mut call = Call::new(job, halt, options, workers, expected, &solo, &mut lines);
+    let mut opening = Opening::new(pool, place, &mut call, options, workers);
+    let call = opening.call;
     match &options.poll {
         Some(poll) => contain(halt, || looker::look_on(&mut opening, poll)),
         None => contain(halt, || caller::work_along(&mut opening)),
     }
     if let Some(posting) = opening.posting.take() {
-        wait_for_helpers(&call, posting);
+        wait_for_helpers(call, posting);
     }
-    let tally = match call.forked() {
-        true => Tally::default(),
-        false => Tally {
-            done: call.done.load(Relaxed),
-            failed: call.failed.load(Relaxed),
-            first: call.first_failure.lock().unwrap_or_else(PoisonError::into_inner).first,
-        },
-    };
-    sum_up(outcome, job, halt, &tally, call.busy.load(Relaxed));
-    outcome.workers = call.workers.load(Relaxed).max(usize::from(began_alone));
+    let tally = if call.forked() { Tally::default() } else { call.tally() };
+    sum_up(outcome, job, halt, &tally, call.busy());
+    outcome.workers = call.workers().max(usize::from(began_alone));
     outcome.remark = opening.remark.take();
     outcome.os_error = opening.os_error;
 }

@@ -90,16 +90,18 @@ impl Pool {
     /// What a helper does for ever.
     fn reside(&self, helper: usize) {
         loop {
-            match self.look(helper) {
-                Some(seat) => help(seat, || self.board.wake_one()),
-                None => self.board.sleep(),
+            let awake = self.attention.awake();
+            while let Some(seat) = self.look(helper) {
+                // Line 0 is where callers begin.
+                help(seat, helper + 1, || self.board.wake_one());
             }
+            drop(awake);
+            self.board.sleep();
         }
     }
 
     /// Looks for an open loop for as long as looking pays.
     fn look(&self, helper: usize) -> Option<Seat<'_>> {
-        let _looking = self.attention.looking();
         let start = Tick::now();
         let mut looks = 0u32;
         loop {

@@ -31,6 +31,15 @@ pub fn run_one(job: &Job, halt: &Halt, solo: &mut Solo) {
     job.run(Part { units: 0..1, stride: 1 }, halt, &mut solo.tally);
 }
 
+/// Runs the first units, to see whether they take what is expected.
+pub fn run_first(job: &Job, halt: &Halt, units: usize, solo: &mut Solo) {
+    let _inside = Inside::enter(0);
+    let start = Tick::now();
+    job.run(Part { units: 0..units, stride: 1 }, halt, &mut solo.tally);
+    solo.next = units;
+    solo.time = Tick::now().since(start);
+}
+
 /// Runs all units, with a look at the clock now and then only to find the right stride.
 pub fn run_all(job: &Job, halt: &Halt, grain: usize, solo: &mut Solo) {
     let _inside = Inside::enter(0);

@@ -2,19 +2,23 @@
 
 use super::WAKE_FROM;
 use super::board::Seat;
-use super::call::Call;
+use super::call::{Call, Counts, First};
 use super::here::Inside;
 use super::hooks::Refused;
 use super::ticks::Tick;
 use crate::job::{Cause, Halt, Job, Part, Tally};
-use crate::schedule::{Pace, Picos};
+use crate::schedule::{Line, Pace, Picos};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
 
 pub struct Worker<'a, 'job> {
     call: &'a Call<'job>,
+    counts: &'a Counts,
     index: usize,
+    /// The line of the schedule where it begins.
+    home: usize,
+    first: Option<Range<usize>>,
     _inside: Inside,
     state: State,
     pace: Pace,
@@ -32,15 +36,30 @@ enum State {
 }
 
 impl<'a, 'job> Worker<'a, 'job> {
-    pub fn new(call: &'a Call<'job>) -> Worker<'a, 'job> {
-        let index = call.new_index();
-        let mut pace = Pace::new(call.expected);
-        if call.borne_out() {
-            pace.trust(call.job.units());
-        }
+    /// The caller, with its `first` hand-out if it took one before any helper could see the call.
+    pub fn of_caller(call: &'a Call<'job>, first: Option<First>) -> Worker<'a, 'job> {
+        let First { hand_out, pace } = first.unwrap_or_else(|| First { hand_out: None, pace: call.pace() });
+        Worker::new(call, call.caller_index(), 0, &call.by_caller, hand_out, pace)
+    }
+
+    pub fn of_helper(call: &'a Call<'job>, home: usize) -> Worker<'a, 'job> {
+        Worker::new(call, call.new_index(), home, &call.by_helpers, None, call.pace())
+    }
+
+    fn new(
+        call: &'a Call<'job>,
+        index: usize,
+        home: usize,
+        counts: &'a Counts,
+        first: Option<Range<usize>>,
+        pace: Pace,
+    ) -> Worker<'a, 'job> {
         Worker {
             call,
+            counts,
             index,
+            home,
+            first,
             _inside: Inside::enter(index),
             state: State::New,
             pace,
@@ -64,7 +83,7 @@ impl<'a, 'job> Worker<'a, 'job> {
 
     /// How much work is left for others to take, as far as this worker knows without asking.
     pub fn work_left(&self) -> Picos {
-        self.pace.work_left()
+        self.pace.work_of(self.call.schedule.left_by(&self.pace))
     }
 
     pub fn was_refused(&self) -> bool {
@@ -73,8 +92,11 @@ impl<'a, 'job> Worker<'a, 'job> {
 
     fn enter(&mut self) -> Option<Range<usize>> {
         let first = match &self.call.door {
-            None => self.take()?,
-            Some(door) => match door.enter(self.index, || take(self.call, &mut self.pace)) {
+            None => match self.first.take() {
+                Some(first) => Some(first).filter(|_| !may_not_start(self.call))?,
+                None => self.take()?,
+            },
+            Some(door) => match door.enter(self.index, || take(self.call, self.home, &mut self.pace)) {
                 Ok(first) => {
                     self.before = Tick::now();
                     first?
@@ -90,7 +112,7 @@ impl<'a, 'job> Worker<'a, 'job> {
     }
 
     fn take(&mut self) -> Option<Range<usize>> {
-        take(self.call, &mut self.pace)
+        take(self.call, self.home, &mut self.pace)
     }
 
     fn take_returned(&mut self, patience: Patience) -> Option<Range<usize>> {
@@ -109,21 +131,28 @@ impl<'a, 'job> Worker<'a, 'job> {
         let time = now.since(self.before);
         self.before = now;
         self.busy += time;
+        if self.pace.expects(units, time) && !call.seen.borne_out.load(Relaxed) {
+            call.seen.borne_out.store(true, Relaxed);
+        }
         let cost = self.pace.learn(units, time);
         // A hint for others: worth a write to their cache line only when it changes much.
-        let known = call.unit_cost.load(Relaxed);
+        let known = call.seen.unit_cost.load(Relaxed);
         if cost / 2 > known || cost < known / 2 {
-            call.unit_cost.store(cost, Relaxed);
+            call.seen.unit_cost.store(cost, Relaxed);
         }
         if call.watched {
-            call.count(&mut self.tally);
+            self.counts.add(&mut self.tally);
         }
     }
 }
 
-fn take(call: &Call, pace: &mut Pace) -> Option<Range<usize>> {
+fn take(call: &Call, home: usize, pace: &mut Pace) -> Option<Range<usize>> {
+    if may_not_start(call) { None } else { call.schedule.take(home, pace) }
+}
+
+fn may_not_start(call: &Call) -> bool {
     call.check_deadline();
-    if call.halt.stops() { None } else { call.schedule.take(pace) }
+    call.halt.stops()
 }
 
 /// Whether a worker that finds nothing waits for hand-outs that may still come back from a refused one.
@@ -142,26 +171,27 @@ impl Drop for Worker<'_, '_> {
         if let Some(door) = &self.call.door {
             door.leave(self.index);
         }
-        self.call.workers.fetch_add(1, Relaxed);
-        self.call.busy.fetch_add(self.busy, Relaxed);
+        self.counts.workers.fetch_add(1, Relaxed);
+        self.counts.busy.fetch_add(self.busy, Relaxed);
         // In a forked child, a lock may be held for ever by a thread that stayed in the parent.
         if !self.call.forked() {
-            self.call.count(&mut self.tally);
+            self.counts.add(&mut self.tally);
         }
     }
 }
 
-/// A helper's part in the call that it has a seat at. `wake_another` is called if one more would be of use.
-pub fn help(seat: Seat<'_>, wake_another: impl FnOnce()) {
+/// A helper's part in the call that it has a seat at, from line `home` on. `wake_another` is called if one more would be of use.
+pub fn help(seat: Seat<'_>, home: usize, wake_another: impl FnOnce()) {
     // SAFETY: the board keeps what was posted in place until the seat is left, and nothing but calls is posted.
     let call = unsafe { &*(seat.posted as *const Call<'_>) };
     prefetch(call.job, size_of::<Job>());
     prefetch(call.halt, size_of::<Halt>());
+    prefetch(call.schedule.line_of(home), size_of::<Line>());
     if seat.has_room() && call.work_left() >= WAKE_FROM {
         wake_another();
     }
     contain(call.halt, || {
-        let mut worker = Worker::new(call);
+        let mut worker = Worker::of_helper(call, home);
         while worker.step(Patience::Waits) {}
     });
     if call.forked() {
@@ -172,9 +202,9 @@ pub fn help(seat: Seat<'_>, wake_another: impl FnOnce()) {
     }
 }
 
-/// Asks for a call before it is needed: another CPU has just written it.
+/// Asks for what a helper needs of a call before it is needed: another CPU has just written it.
 pub fn fetch(posted: usize) {
-    prefetch(posted as *const Call<'_>, size_of::<Call>());
+    prefetch(posted as *const Call<'_>, Call::FOR_HELPERS);
 }
 
 /// Asks for all lines of something at once: each takes a tenth of a microsecond to come over from another CPU.
