@@ -45,7 +45,7 @@ mod costs;
 #[path = "simulate/ranks.rs"]
 mod ranks;
 #[path = "../src/schedule/mod.rs"]
-#[allow(dead_code, reason = "the simulation needs its units of time alone")]
+#[allow(dead_code, unused_imports, reason = "the simulation needs its units of time alone")]
 mod schedule;
 #[path = "../src/mpi/call/share.rs"]
 #[allow(dead_code, reason = "the simulation needs a part of it")]
