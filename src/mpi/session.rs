@@ -11,6 +11,7 @@ use super::library::{self, Loaded};
 use super::mailbox::Mailbox;
 use super::output;
 use super::presence::{Doing, Presence};
+use super::tray::Tray;
 use super::wait::Patience;
 use crate::fork::process_token;
 use std::cell::Cell;
@@ -24,6 +25,8 @@ pub struct Session {
     peers: Option<Peers>,
     /// What this rank sent to itself.
     pub mailbox: Mailbox,
+    /// Where short messages arrive.
+    pub(super) tray: Tray,
     pub(super) presence: Presence,
     /// Why this rank can do nothing together with others any more.
     pub(super) broken: Cell<Option<&'static str>>,
@@ -290,8 +293,8 @@ fn says(name: &str, mpi: &dyn Mpi, code: Code) -> Failure {
 
 impl Session {
     fn alone() -> Session {
-        let (mailbox, presence) = (Mailbox::default(), Presence::new());
-        Session { rank: 0, size: 1, peers: None, mailbox, presence, broken: Cell::new(None) }
+        let (mailbox, tray, presence) = (Mailbox::default(), Tray::default(), Presence::new());
+        Session { rank: 0, size: 1, peers: None, mailbox, tray, presence, broken: Cell::new(None) }
     }
 
     /// What this rank does from now on, for others that wait for it.

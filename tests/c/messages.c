@@ -52,7 +52,8 @@ static void check_message(const par_bytes *message, size_t len, int from)
             broken(__FILE__, __LINE__, "byte %zu of %zu from rank %d is wrong", i, len, from);
 }
 
-static const size_t lengths[] = {0, 1, 7, 4095, 4096, 65537, 1000000, 5000000};
+/* On both sides of where a message is announced, and as long as an announcement. */
+static const size_t lengths[] = {0, 1, 7, 60, 61, 62, 4095, 4096, 4097, 65537, 1000000, 5000000};
 #define LENGTHS (sizeof lengths / sizeof lengths[0])
 
 static void a_message_arrives_whole_whatever_its_length(void)

@@ -1,9 +1,9 @@
 //! The messages of a call: a head, and blocks of bytes that go along with it if they are small, and behind it if not.
 
 use super::wire::{Reader, Writer};
-use crate::mpi::api::{Envelope, Lane};
+use crate::mpi::api::Envelope;
 use crate::mpi::failure::Failure;
-use crate::mpi::messages::{self, Received};
+use crate::mpi::pieces::{self, Received};
 use crate::mpi::session::Session;
 
 pub const TO_RANK_0: i32 = 2;
@@ -30,15 +30,15 @@ pub fn send(session: &Session, to: i32, tag: i32, mut head: Writer, blocks: &[&[
     if along {
         blocks.iter().for_each(|block| head.0.extend_from_slice(block));
     }
-    messages::send_pieces(session, Lane::Own, &head.0, to, tag)?;
+    pieces::send(session, &head.0, to, tag)?;
     for block in blocks.iter().filter(|block| !along && !block.is_empty()) {
-        messages::send_pieces(session, Lane::Own, block, to, BLOCK)?;
+        pieces::send(session, block, to, BLOCK)?;
     }
     Ok(())
 }
 
 pub fn receive(session: &Session, envelope: Envelope) -> Result<Received, Failure> {
-    messages::receive_pieces(session, Lane::Own, envelope)
+    pieces::receive(session, envelope)
 }
 
 /// The blocks of a message whose head has been read.
@@ -64,7 +64,7 @@ impl<'s, 'a> Blocks<'s, 'a> {
                 Ok(())
             }
             None if data.is_empty() => Ok(()),
-            None => messages::receive_into(self.session, data, self.source, BLOCK),
+            None => pieces::receive_into(self.session, data, self.source, BLOCK),
         }
     }
 }
