@@ -6,6 +6,7 @@
 use super::api::{Answer, Code, Lanes, Mpi};
 use super::exit;
 use super::failure::Failure;
+use super::gate::{Gate, Pass};
 use super::launcher::{self, Launcher, Origin};
 use super::library::{self, Loaded};
 use super::mailbox::Mailbox;
@@ -15,8 +16,8 @@ use super::tray::Tray;
 use super::wait::Patience;
 use crate::fork::process_token;
 use std::cell::Cell;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
 
 pub struct Session {
     pub rank: i32,
@@ -49,7 +50,7 @@ enum State {
     Broken(String),
 }
 
-static STATE: Mutex<State> = Mutex::new(State::New);
+static STATE: Gate<State> = Gate::new(State::New);
 /// The process that the state belongs to; 0 before there is one.
 static OWNER: AtomicU64 = AtomicU64::new(0);
 /// Known since the first call, for callbacks and forked children.
@@ -61,7 +62,7 @@ static NAME: OnceLock<String> = OnceLock::new();
 static MAPPING: AtomicBool = AtomicBool::new(false);
 
 /// The right to use MPI, held by one thread at a time.
-pub struct Access(MutexGuard<'static, State>);
+pub struct Access(Pass<State>);
 
 /// Waits for nobody: a second thread is refused. The first call of all initialises, which all ranks do together.
 pub fn enter() -> Result<Access, Failure> {
@@ -84,18 +85,21 @@ pub fn enter() -> Result<Access, Failure> {
     Ok(access)
 }
 
-fn lock() -> Result<MutexGuard<'static, State>, Failure> {
-    match STATE.try_lock() {
-        Ok(state) => Ok(state),
-        Err(TryLockError::Poisoned(state)) => Ok(state.into_inner()),
-        Err(TryLockError::WouldBlock) if OWNER.load(Relaxed) != process_token() => Err(forked(RANK.load(Relaxed))),
-        Err(TryLockError::WouldBlock) if MAPPING.load(Relaxed) => Err(Failure::not_supported(
-            "a call with executor PAR_MPI is running: callbacks cannot use ranks, and two threads cannot at once",
-        )),
-        Err(TryLockError::WouldBlock) => {
-            Err(Failure::mpi("another thread of this rank is inside a par_mpi call: one thread at a time"))
-        }
+fn lock() -> Result<Pass<State>, Failure> {
+    STATE.enter().ok_or_else(occupied)
+}
+
+#[cold]
+fn occupied() -> Failure {
+    if OWNER.load(Relaxed) != process_token() {
+        return forked(RANK.load(Relaxed));
     }
+    if MAPPING.load(Relaxed) {
+        return Failure::not_supported(
+            "a call with executor PAR_MPI is running: callbacks cannot use ranks, and two threads cannot at once",
+        );
+    }
+    Failure::mpi("another thread of this rank is inside a par_mpi call: one thread at a time")
 }
 
 /// The rank and the size if they are known, without being inside.
