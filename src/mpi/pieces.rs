@@ -4,7 +4,7 @@
 //! piece of full length says that another follows. Pieces of one message never mix with another's, since MPI keeps the
 //! order between two ranks on a lane and a rank sends one message at a time.
 
-use super::api::{Envelope, Lane};
+use super::api::{Envelope, Lane, Request};
 use super::failure::Failure;
 use super::session::Session;
 use crate::abi::bytes::par_bytes;
@@ -31,18 +31,36 @@ impl Drop for Received {
 }
 
 pub fn send(session: &Session, data: &[u8], to: i32, tag: i32) -> Result<(), Failure> {
+    let mut begun = Vec::new();
+    // SAFETY: the data stay until all requests are done.
+    unsafe { begin(session, data, to, tag, &mut begun) }?;
+    finish(session, begun)
+}
+
+/// What of a message MPI has begun to send, and how many bytes each.
+pub type Begun = Vec<(Request, usize)>;
+
+/// Begins to send, and notes what has begun.
+///
+/// # Safety
+/// `data` stays until that is done.
+pub unsafe fn begin(session: &Session, data: &[u8], to: i32, tag: i32, begun: &mut Begun) -> Result<(), Failure> {
     let lanes = session.lanes().expect("another rank is there");
     let mut rest = data;
     loop {
         let (piece, after) = rest.split_at(rest.len().min(PIECE));
-        // SAFETY: the piece stays until the request is done.
+        // SAFETY: the caller says so.
         let request = session.judge(unsafe { lanes.send(Lane::Own, piece.as_ptr(), piece.len(), to, tag) })?;
-        session.finish(request, piece.len())?;
+        begun.push((request, piece.len()));
         if piece.len() < PIECE {
             return Ok(());
         }
         rest = after;
     }
+}
+
+pub fn finish(session: &Session, begun: Begun) -> Result<(), Failure> {
+    begun.into_iter().try_for_each(|(request, len)| session.finish(request, len))
 }
 
 /// Receives a message of our own, whose length is known, from `source`.

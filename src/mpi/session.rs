@@ -307,7 +307,8 @@ impl Session {
         self.broken.get().map_or(Ok(()), |sentence| Err(Failure::mpi(sentence)))
     }
 
-    fn check_owner(&self) -> Result<(), Failure> {
+    /// Whether this process is the rank, and no child of it.
+    pub fn check_owner(&self) -> Result<(), Failure> {
         if self.peers.is_none() || OWNER.load(Relaxed) == process_token() {
             return Ok(());
         }

@@ -47,7 +47,7 @@ pub fn assemble(
     for rank in 1..session.size {
         let mut head = Writer::default();
         head.number(post::REFUSED).bytes(objection.as_bytes());
-        post::send(session, rank, post::FROM_RANK_0, head, &[])?;
+        post::send(session, rank, post::FROM_RANK_0, head)?;
     }
     Err(Failure::argument(objection))
 }

@@ -8,7 +8,7 @@ use super::chunk::{Block, Chunk, pack_entries};
 use super::crew::{self, Farewell, Worker};
 use super::deliver::{self, Summary};
 use super::desk::Desk;
-use super::post::{self, Blocks};
+use super::post::{self, Blocks, Leaving};
 use super::share;
 use super::signature::Signature;
 use super::wire::{Reader, Writer};
@@ -35,6 +35,7 @@ pub fn attend(call: &Call, session: &Session) -> Result<Outcome, Failure> {
         session,
         desk: &desk,
         waits_for_answer: true,
+        asked: None,
         told_nothing: false,
         told_cause: false,
         identity: Vec::new(),
@@ -43,8 +44,10 @@ pub fn attend(call: &Call, session: &Session) -> Result<Outcome, Failure> {
     // Rank 0 may come late, or not at all; workers are not needed before it has.
     let answer = session.wait(|lanes| lanes.probe(Lane::Own, Some(0), Some(post::FROM_RANK_0)))?;
     attendance.hear(answer)?;
+    // A worker that has to wait for messages anyway does the speaking, too: it looks for an answer between its hand-outs.
+    let alone = call.options.workers == 1;
     let (said, farewell) = match attendance.end {
-        None => crew::work_while(&desk, call.options, |worker| attendance.run(worker)),
+        None => crew::work_while(&desk, call.options, alone, |worker| attendance.run(worker)),
         Some(_) => (Ok(()), Farewell::default()),
     };
     said?;
@@ -63,7 +66,7 @@ pub fn decline(session: &Session, signature: &Signature) -> Result<(), Failure> 
     let mut head = Writer::default();
     head.number(post::HELLO);
     signature.write(&mut head);
-    post::send(session, 0, post::TO_RANK_0, head, &[])?;
+    post::send(session, 0, post::TO_RANK_0, head)?;
     let answer = session.wait(|lanes| lanes.probe(Lane::Own, Some(0), Some(post::FROM_RANK_0)))?;
     post::receive(session, answer).map(drop)
 }
@@ -73,7 +76,7 @@ fn greet(session: &Session, signature: &Signature, call: &Call) -> Result<(), Fa
     head.number(post::HELLO);
     signature.write(&mut head);
     head.size(call.options.workers).number(u64::from(call.options.items.wanted()));
-    post::send(session, 0, post::TO_RANK_0, head, &[])
+    post::send(session, 0, post::TO_RANK_0, head)
 }
 
 /// How a call ends for this rank.
@@ -87,6 +90,8 @@ struct Attendance<'a> {
     session: &'a Session,
     desk: &'a Desk<'a>,
     waits_for_answer: bool,
+    /// The last request, which has left when it is answered.
+    asked: Option<Leaving<(Vec<Arc<Chunk>>, Arc<[Vec<u8>]>)>>,
     /// Rank 0 had nothing more; it may again when a rank gives something back.
     told_nothing: bool,
     told_cause: bool,
@@ -115,6 +120,8 @@ impl Attendance<'_> {
                 continue;
             }
             if worker.as_mut().is_some_and(|worker| worker.step(false)) {
+                self.session.check_owner()?;
+                patience.restart();
                 continue;
             }
             match patience.nap() {
@@ -166,7 +173,7 @@ impl Attendance<'_> {
         let packed = self.pack(&ran)?;
         let mut blocks: Vec<&[u8]> = Vec::new();
         head.size(ran.len());
-        let mut packed = packed.iter();
+        let mut next_packed = packed.iter();
         for (chunk, ranges) in &ran {
             head.range(&chunk.units).ranges(ranges);
             for range in ranges {
@@ -180,7 +187,7 @@ impl Attendance<'_> {
                         (data, len) => unsafe { slice::from_raw_parts(data.cast_const(), len) },
                     },
                     Work::Reduce(_) => chunk.folds_of(range.clone()),
-                    Work::Bytes(_) => packed.next().expect("each range is packed").as_slice(),
+                    Work::Bytes(_) => next_packed.next().expect("each range is packed").as_slice(),
                     _ => &[],
                 };
                 head.size(block.len());
@@ -188,12 +195,15 @@ impl Attendance<'_> {
             }
         }
         self.waits_for_answer = true;
-        post::send(self.session, 0, post::TO_RANK_0, head, &blocks)
+        let kept = (finished.clone(), packed.clone());
+        // SAFETY: the blocks are the caller's results, which nobody writes any more, or lie in the chunks, or are packed.
+        self.asked = Some(unsafe { post::begin(self.session, 0, post::TO_RANK_0, head, &blocks, kept) }?);
+        Ok(())
     }
 
     /// The results of a map of bytes, range by range.
-    fn pack(&self, ran: &[(&Arc<Chunk>, Vec<std::ops::Range<usize>>)]) -> Result<Vec<Vec<u8>>, Failure> {
-        let Work::Bytes(bytes) = self.call.job.work() else { return Ok(Vec::new()) };
+    fn pack(&self, ran: &[(&Arc<Chunk>, Vec<std::ops::Range<usize>>)]) -> Result<Arc<[Vec<u8>]>, Failure> {
+        let Work::Bytes(bytes) = self.call.job.work() else { return Ok(Arc::default()) };
         let ranges = ran.iter().flat_map(|(_, ranges)| ranges);
         ranges
             .map(|range| {
@@ -206,7 +216,13 @@ impl Attendance<'_> {
     fn hear(&mut self, envelope: Envelope) -> Result<(), Failure> {
         let received = post::receive(self.session, envelope)?;
         let mut head = Reader(received.bytes());
-        match head.number() {
+        let kind = head.number();
+        if kind != post::STOP
+            && let Some(leaving) = self.asked.take()
+        {
+            leaving.finish(self.session)?;
+        }
+        match kind {
             post::WORK => {
                 self.waits_for_answer = false;
                 self.told_nothing = false;

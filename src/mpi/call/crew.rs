@@ -2,6 +2,7 @@
 //! thread meanwhile speaks with the other ranks.
 
 use super::desk::{Desk, Taken};
+use super::share;
 use crate::fork::process_token;
 use crate::job::user::{ForkHooks, Items, WorkerHooks};
 use crate::job::{Cause, ForWork, Job, Outcome, Part, Tally, Work};
@@ -33,14 +34,18 @@ pub struct Farewell {
     pub os_error: i32,
 }
 
-/// Has the workers work while `speak` runs on this thread, and ends them when it returns. Where the system refuses even
-/// one thread, `speak` is to call the worker it gets whenever it has nothing else to do.
+/// Has the workers work while `speak` runs on this thread, and ends them when it returns. `alone`: there is one worker, and
+/// `speak` calls it whenever it has nothing else to do; so it is, too, where the system refuses even one thread.
 pub fn work_while<Said>(
     desk: &Desk,
     options: &Options,
+    alone: bool,
     speak: impl FnOnce(Option<&mut Worker>) -> Said,
 ) -> (Said, Farewell) {
     let crew = Crew { desk, hooks: options.hooks, refused: Mutex::default(), token: process_token() };
+    if alone {
+        return (crew.speak_and_work(speak), Farewell::default());
+    }
     thread::scope(|scope| {
         let _ended = Ended(desk);
         let mut builder = thread::Builder::new().name("parmap-ranks".into());
@@ -59,10 +64,7 @@ pub fn work_while<Said>(
                 (said, Farewell { remark: outcome.remark, os_error: outcome.os_error })
             }
             Err(error) => {
-                let _inside = Inside::enter(0);
-                let mut worker = Worker::new(&crew, 0, true);
-                let said = speak(Some(&mut worker));
-                drop(worker);
+                let said = crew.speak_and_work(speak);
                 let remark =
                     format!("the system refused threads ({error}): the calling thread ran all items of its rank");
                 (said, Farewell { remark: Some(remark), os_error: error.raw_os_error().unwrap_or(0) })
@@ -81,6 +83,11 @@ impl Drop for Ended<'_> {
 }
 
 impl Crew<'_> {
+    fn speak_and_work<Said>(&self, speak: impl FnOnce(Option<&mut Worker>) -> Said) -> Said {
+        let _inside = Inside::enter(0);
+        speak(Some(&mut Worker::new(self, 0, true)))
+    }
+
     /// One call on threads whose items are the workers.
     fn run(&self) -> Outcome {
         let (workers, items) = (self.desk.workers, Items(std::ptr::null_mut()));
@@ -146,7 +153,7 @@ impl<'a> Worker<'a> {
         if !self.admitted && self.crew.is_refused(self.index) {
             return false;
         }
-        let Some(taken) = desk.take(self.last, waits) else { return false };
+        let Some(taken) = desk.take(self.last, self.most(), waits) else { return false };
         let first_time = !self.admitted;
         if first_time {
             if hooks.is_some_and(|hooks| !hooks.start(self.index)) {
@@ -162,6 +169,11 @@ impl<'a> Worker<'a> {
         self.last = taken.units.len();
         self.run(taken, first_time);
         true
+    }
+
+    /// The calling thread is soon back to look for messages.
+    fn most(&self) -> Picos {
+        if self.is_caller { share::MOST_OF_A_CALLER } else { share::MOST_HERE }
     }
 
     fn run(&mut self, taken: Taken, first_time: bool) {

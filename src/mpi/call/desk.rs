@@ -102,15 +102,16 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// For a worker: its next units, `last` being how many it had before. It waits for some if `waits`. None: there are
+    /// For a worker: its next units, `last` being how many it had before, and `most` the
+    /// longest time that they are to take. It waits for some if `waits`. None: there are
     /// none, if it waited for ever.
-    pub fn take(&self, last: usize, waits: bool) -> Option<Taken> {
+    pub fn take(&self, last: usize, most: Picos, waits: bool) -> Option<Taken> {
         let mut state = self.state();
         loop {
             if state.closed || self.halt.stops() {
                 return None;
             }
-            if let Some(taken) = self.take_some(&mut state, last) {
+            if let Some(taken) = self.take_some(&mut state, last, most) {
                 state.out += taken.units.len();
                 return Some(taken);
             }
@@ -125,11 +126,11 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn take_some(&self, state: &mut State, last: usize) -> Option<Taken> {
+    fn take_some(&self, state: &mut State, last: usize, most: Picos) -> Option<Taken> {
         let (left, cost) = (state.left(), state.cost);
         let first = state.queue.front_mut()?;
         // A hand-out never spans two stretches, so a stretch is what may be cut.
-        let sized = share::for_a_worker(left, self.workers, cost, last, self.grain);
+        let sized = share::for_a_worker(left, self.workers, cost, most, last, self.grain);
         let len = first.units.len();
         let size = if len.saturating_sub(sized) < self.grain { len } else { sized };
         let taken = first.split(size);
@@ -172,7 +173,7 @@ impl<'a> Desk<'a> {
             state.cost = Some((time / ran as u64).max(1));
         }
         self.note(&mut state, taken, ran);
-        state.news |= state.out == 0 || self.halt.stops();
+        state.news |= state.out == 0 && state.queue.is_empty() || self.halt.stops();
         if state.news {
             self.news.notify_one();
         }

@@ -3,8 +3,9 @@
 use super::wire::{Reader, Writer};
 use crate::mpi::api::Envelope;
 use crate::mpi::failure::Failure;
-use crate::mpi::pieces::{self, Received};
+use crate::mpi::pieces::{self, Begun, Received};
 use crate::mpi::session::Session;
+use std::mem::ManuallyDrop;
 
 pub const TO_RANK_0: i32 = 2;
 pub const FROM_RANK_0: i32 = 3;
@@ -22,19 +23,55 @@ pub const END: u64 = 7;
 /// Copying so much costs less than a second message.
 const SMALL: usize = 16 << 10;
 
-/// Sends a head and the blocks whose lengths the receiver knows from it.
-pub fn send(session: &Session, to: i32, tag: i32, mut head: Writer, blocks: &[&[u8]]) -> Result<(), Failure> {
+/// A message on its way, with what it consists of. That is freed when it has left, and never if MPI failed.
+pub struct Leaving<Kept> {
+    begun: Begun,
+    kept: ManuallyDrop<(Vec<u8>, Kept)>,
+}
+
+impl<Kept> Leaving<Kept> {
+    /// Waits until it has left.
+    pub fn finish(mut self, session: &Session) -> Result<(), Failure> {
+        pieces::finish(session, std::mem::take(&mut self.begun))?;
+        // SAFETY: nobody else does so, since `self` ends here.
+        unsafe { ManuallyDrop::drop(&mut self.kept) };
+        Ok(())
+    }
+}
+
+/// Begins to send a head and the blocks whose lengths the receiver knows from it. `kept` is what holds them.
+///
+/// # Safety
+/// The blocks stay until the message has left; `kept` does so.
+pub unsafe fn begin<Kept>(
+    session: &Session,
+    to: i32,
+    tag: i32,
+    mut head: Writer,
+    blocks: &[&[u8]],
+    kept: Kept,
+) -> Result<Leaving<Kept>, Failure> {
     let len: usize = blocks.iter().map(|block| block.len()).sum();
     let along = len <= SMALL;
     head.number(u64::from(along));
     if along {
         blocks.iter().for_each(|block| head.0.extend_from_slice(block));
     }
-    pieces::send(session, &head.0, to, tag)?;
-    for block in blocks.iter().filter(|block| !along && !block.is_empty()) {
-        pieces::send(session, block, to, BLOCK)?;
+    let mut leaving = Leaving { begun: Begun::new(), kept: ManuallyDrop::new((head.0, kept)) };
+    // SAFETY: the head is kept, and the caller promises that the blocks stay.
+    unsafe {
+        pieces::begin(session, &leaving.kept.0, to, tag, &mut leaving.begun)?;
+        for block in blocks.iter().filter(|block| !along && !block.is_empty()) {
+            pieces::begin(session, block, to, BLOCK, &mut leaving.begun)?;
+        }
     }
-    Ok(())
+    Ok(leaving)
+}
+
+/// Sends a head alone, and waits until it has left.
+pub fn send(session: &Session, to: i32, tag: i32, head: Writer) -> Result<(), Failure> {
+    // SAFETY: there are no blocks.
+    unsafe { begin(session, to, tag, head, &[], ()) }?.finish(session)
 }
 
 pub fn receive(session: &Session, envelope: Envelope) -> Result<Received, Failure> {

@@ -10,7 +10,7 @@ use super::chunk::{pack_entries, packed_entries, stride};
 use super::crew::{self, Worker};
 use super::deliver::{self, Summary};
 use super::desk::Desk;
-use super::post::{self, Blocks};
+use super::post::{self, Blocks, Leaving};
 use super::share;
 use super::signature::Signature;
 use super::watch::Watch;
@@ -65,6 +65,7 @@ pub fn lead(name: &str, job: &mut Job, options: &Options, session: &Session) -> 
     desk.add(0..job.units(), None);
     let call = Call { name, job, options };
     let all_workers = options.workers + peers.iter().map(|peer| peer.workers).sum::<usize>();
+    let handed = peers.iter().map(|_| None).collect();
     let mut service = Service {
         call: &call,
         session,
@@ -74,9 +75,10 @@ pub fn lead(name: &str, job: &mut Job, options: &Options, session: &Session) -> 
         wants_outcomes,
         watch,
         tally: Tally::default(),
+        handed,
         gaps: Vec::new(),
     };
-    let (said, farewell) = crew::work_while(&desk, options, |worker| service.run(worker));
+    let (said, farewell) = crew::work_while(&desk, options, false, |worker| service.run(worker));
     said?;
     let mut outcome = service.sum_up();
     job.finish(&outcome);
@@ -85,7 +87,7 @@ pub fn lead(name: &str, job: &mut Job, options: &Options, session: &Session) -> 
         let mut head = Writer::default();
         head.number(post::END);
         summary.write(&mut head);
-        post::send(session, rank, post::FROM_RANK_0, head, &[])?;
+        post::send(session, rank, post::FROM_RANK_0, head)?;
     }
     deliver::give(&call, session, &summary)?;
     service.watch.end(outcome.done, outcome.failed);
@@ -103,6 +105,8 @@ struct Service<'a> {
     watch: Watch<'a>,
     /// Of other ranks, and of this one's workers as far as they have been asked.
     tally: Tally,
+    /// The last hand-out to each of them, which it has when it asks again.
+    handed: Vec<Option<Leaving<Vec<u8>>>>,
     /// Units that were handed out and did not run.
     gaps: Vec<Range<usize>>,
 }
@@ -124,7 +128,11 @@ impl Service<'_> {
                 self.stop_all()?;
             }
             self.answer_all()?;
-            if heard || worker.as_mut().is_some_and(|worker| worker.step(false)) {
+            if heard {
+                continue;
+            }
+            if worker.as_mut().is_some_and(|worker| worker.step(false)) {
+                self.session.check_owner()?;
                 continue;
             }
             match patience.nap() {
@@ -144,7 +152,7 @@ impl Service<'_> {
                 peer.told_to_stop = true;
                 let mut head = Writer::default();
                 head.number(post::STOP);
-                post::send(self.session, rank, post::FROM_RANK_0, head, &[])?;
+                post::send(self.session, rank, post::FROM_RANK_0, head)?;
             }
         }
         Ok(())
@@ -176,6 +184,9 @@ impl Service<'_> {
     /// Takes over what a rank has done since it last asked.
     fn hear(&mut self, envelope: Envelope) -> Result<(), Failure> {
         let rank = envelope.source;
+        if let Some(leaving) = self.handed[rank as usize - 1].take() {
+            leaving.finish(self.session)?;
+        }
         let received = post::receive(self.session, envelope)?;
         let mut head = Reader(received.bytes());
         head.number();
@@ -293,7 +304,7 @@ impl Service<'_> {
                 self.peers[at].asking = false;
                 let mut head = Writer::default();
                 head.number(post::NOTHING_NOW);
-                post::send(self.session, at as i32 + 1, post::FROM_RANK_0, head, &[])?;
+                post::send(self.session, at as i32 + 1, post::FROM_RANK_0, head)?;
             }
         }
         Ok(())
@@ -329,7 +340,7 @@ impl Service<'_> {
         let peer = &mut self.peers[at];
         let mut head = Writer::default();
         head.number(post::WORK).range(&units).number(u64::from(self.wants_outcomes));
-        let packed;
+        let mut packed = Vec::new();
         let (mut identity, mut input): (&[u8], &[u8]) = (&[], &[]);
         match self.call.job.work() {
             Work::Map(map) => {
@@ -353,7 +364,13 @@ impl Service<'_> {
         peer.asking = false;
         peer.last = units.len();
         peer.held += units.len();
-        post::send(self.session, at as i32 + 1, post::FROM_RANK_0, head, &[input])
+        // SAFETY: the input is the caller's, whose items nobody writes before the rank has them, or packed.
+        let leaving = unsafe {
+            let input = slice::from_raw_parts(input.as_ptr(), input.len());
+            post::begin(self.session, at as i32 + 1, post::FROM_RANK_0, head, &[input], packed)
+        }?;
+        self.handed[at] = Some(leaving);
+        Ok(())
     }
 
     fn sum_up(&mut self) -> Outcome {

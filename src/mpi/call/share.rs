@@ -64,16 +64,18 @@ pub fn for_a_rank(request: &Request) -> usize {
 
 /// Within a rank, a hand-out is one look at a lock.
 const LEAST_HERE: Picos = 20 * MICRO;
-const MOST_HERE: Picos = 500 * MICRO;
+pub const MOST_HERE: Picos = 500 * MICRO;
+/// The same, where the thread that works also looks for messages.
+pub const MOST_OF_A_CALLER: Picos = 50 * MICRO;
 
 /// For a worker of this rank, when `left` units are here for `workers` of them.
-pub fn for_a_worker(left: usize, workers: usize, cost: Option<Picos>, last: usize, grain: usize) -> usize {
+pub fn for_a_worker(left: usize, workers: usize, cost: Option<Picos>, most: Picos, last: usize, grain: usize) -> usize {
     let sized = match cost {
         None => 1,
         Some(cost) => {
             let worth = |work: Picos| (work / cost.max(1)).max(1) as usize;
             let fair = left / workers.saturating_mul(2).max(1);
-            fair.max(worth(LEAST_HERE)).min(worth(MOST_HERE)).min(last.max(1).saturating_mul(GROWTH))
+            fair.max(worth(LEAST_HERE)).min(worth(most)).min(last.max(1).saturating_mul(GROWTH))
         }
     };
     whole(sized, grain, left)
@@ -87,7 +89,7 @@ fn whole(units: usize, grain: usize, left: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Request, for_a_rank, for_a_worker};
+    use super::{MOST_HERE, Request, for_a_rank, for_a_worker};
     use crate::schedule::MICRO;
 
     const SOME: Request = Request {
@@ -127,11 +129,11 @@ mod tests {
         for grain in [2, 7, 100] {
             for left in grain..4 * grain {
                 let request = Request { left, grain, last: 1, ..SOME };
-                for units in [for_a_rank(&request), for_a_worker(left, 3, None, 0, grain)] {
+                for units in [for_a_rank(&request), for_a_worker(left, 3, None, MOST_HERE, 0, grain)] {
                     assert!(units >= grain && (left - units >= grain || units == left), "{units} of {left}");
                 }
             }
         }
-        assert_eq!(for_a_worker(1, 1, None, 0, 7), 1);
+        assert_eq!(for_a_worker(1, 1, None, MOST_HERE, 0, 7), 1);
     }
 }
