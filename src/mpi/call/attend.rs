@@ -243,7 +243,10 @@ impl Attendance<'_> {
                 Ok(())
             }
             _ => {
-                self.end = Some(Answer::End(Summary::read(&mut head)));
+                let summary = Summary::read(&mut head);
+                let mut blocks = Blocks::new(self.session, 0, &mut head);
+                deliver::results(self.call.job, &summary).into_iter().try_for_each(|result| blocks.fill(result))?;
+                self.end = Some(Answer::End(summary));
                 Ok(())
             }
         }

@@ -26,6 +26,11 @@ use crate::options::Options;
 use crate::schedule::Picos;
 use std::ops::Range;
 use std::slice;
+use std::time::Duration;
+
+/// A rank that had so much at once fetches the next so long before it has none that a nap makes no difference.
+const PLENTY: Picos = 2 * share::LONG;
+const UNHURRIED_NAP: Duration = Duration::from_micros(200);
 
 /// What rank 0 knows of another rank.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +47,8 @@ pub struct Peer {
     pub busy: Picos,
     pub has_identity: bool,
     pub told_to_stop: bool,
+    /// What it ran; kept of the only other rank.
+    pub ran: Vec<Range<usize>>,
 }
 
 /// Leads the call.
@@ -82,12 +89,19 @@ pub fn lead(name: &str, job: &mut Job, options: &Options, session: &Session) -> 
     said?;
     let mut outcome = service.sum_up();
     job.finish(&outcome);
-    let summary = Summary { gaps: service.all_gaps(), outcome: outcome.clone(), wants_outcomes };
+    let (gaps, lacking) = (service.all_gaps(), None);
+    let mut summary = Summary { gaps, outcome: outcome.clone(), wants_outcomes, lacking };
+    if let [other] = &mut service.peers[..] {
+        summary.send_apart(job.units(), std::mem::take(&mut other.ran));
+    }
+    let along = deliver::results(job, &summary);
+    let along: Vec<&[u8]> = along.iter().map(|result| &**result).collect();
     for rank in 1..session.size {
         let mut head = Writer::default();
         head.number(post::END);
         summary.write(&mut head);
-        post::send(session, rank, post::FROM_RANK_0, head)?;
+        // SAFETY: the results are the caller's.
+        unsafe { post::begin(session, rank, post::FROM_RANK_0, head, &along, ()) }?.finish(session)?;
     }
     deliver::give(&call, session, &summary)?;
     service.watch.end(outcome.done, outcome.failed);
@@ -136,11 +150,19 @@ impl Service<'_> {
                 continue;
             }
             match patience.nap() {
+                _ if self.is_unhurried() => self.desk.sleep(self.watch.at_most(UNHURRIED_NAP)),
                 Some(nap) => self.desk.sleep(self.watch.at_most(nap)),
                 None => std::thread::yield_now(),
             }
         }
         Ok(())
+    }
+
+    /// Whether every rank that comes next comes long before it runs out of work: then a worker here needs the CPU more.
+    fn is_unhurried(&self) -> bool {
+        let Some(cost) = self.desk.state().cost.filter(|&cost| cost < share::LONG) else { return false };
+        let has_plenty = |peer: &Peer| cost.saturating_mul(peer.last as u64) / peer.asks.max(1) as u64 >= PLENTY;
+        self.peers.iter().all(|peer| if peer.held > 0 { has_plenty(peer) } else { peer.asking })
     }
 
     fn stop_all(&mut self) -> Result<(), Failure> {
@@ -208,6 +230,9 @@ impl Service<'_> {
             let ranges = head.ranges();
             self.peers[rank as usize - 1].held -= chunk.len();
             missing.extend(gaps_between(chunk, &ranges));
+            if let [other] = &mut self.peers[..] {
+                other.ran.extend(ranges.iter().cloned());
+            }
             for range in ranges {
                 let outcomes = head.bytes();
                 ran.push((range, outcomes, head.size()));
