@@ -1,7 +1,7 @@
 //! How a call begins on rank 0: all ranks come, and all make the same call, or none does.
 
 use super::post;
-use super::serve::Peer;
+use super::service::Peer;
 use super::signature::Signature;
 use super::wire::{Reader, Writer};
 use crate::abi::status::PAR_EMPI;

@@ -102,7 +102,7 @@ struct Attendance<'a> {
 
 impl Attendance<'_> {
     fn run(&mut self, mut worker: Option<&mut Worker>) -> Result<(), Failure> {
-        let mut patience = Patience::default();
+        let mut patience = if worker.is_some() { Patience::default() } else { Patience::beside_workers() };
         while self.end.is_none() {
             let lanes = self.session.lanes().expect("rank 0 is there");
             if let Some(answer) = self.session.judge(lanes.probe(Lane::Own, Some(0), Some(post::FROM_RANK_0)))? {
@@ -126,7 +126,8 @@ impl Attendance<'_> {
             }
             match patience.nap() {
                 Some(nap) => self.desk.sleep(nap),
-                None => std::thread::yield_now(),
+                None if worker.is_some() => std::thread::yield_now(),
+                None => std::hint::spin_loop(),
             }
         }
         Ok(())
@@ -247,7 +248,9 @@ impl Attendance<'_> {
                 let mut blocks = Blocks::new(self.session, 0, &mut head);
                 deliver::results(self.call.job, &summary).into_iter().try_for_each(|result| blocks.fill(result))?;
                 self.end = Some(Answer::End(summary));
-                Ok(())
+                // Some libraries tell the sender that all has come only when they are called again.
+                let lanes = self.session.lanes().expect("rank 0 is there");
+                self.session.judge(lanes.probe(Lane::Own, Some(0), Some(post::NOTHING))).map(drop)
             }
         }
     }

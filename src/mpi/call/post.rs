@@ -10,6 +10,8 @@ use std::mem::ManuallyDrop;
 pub const TO_RANK_0: i32 = 2;
 pub const FROM_RANK_0: i32 = 3;
 const BLOCK: i32 = 4;
+/// Nobody sends this.
+pub const NOTHING: i32 = 0;
 
 /// What a message to another rank says.
 pub const HELLO: u64 = 1;

@@ -1,4 +1,4 @@
-//! Rank 0: hands out units to whoever asks, and takes over what comes back.
+//! Rank 0: hands out units to whoever asks; `hear` takes over what comes back.
 //!
 //! A rank that asks while it still has something, and finds nothing left, is told so at once, since only with its next
 //! request can it send results. One that has nothing is left waiting: another rank may give back what it was refused to
@@ -6,19 +6,20 @@
 
 use super::Call;
 use super::assemble::assemble;
-use super::chunk::{pack_entries, packed_entries, stride};
+use super::chunk::{pack_entries, stride};
 use super::crew::{self, Worker};
 use super::deliver::{self, Summary};
 use super::desk::Desk;
-use super::post::{self, Blocks, Leaving};
+use super::post;
+use super::service::{Peer, Service};
 use super::share;
 use super::signature::Signature;
 use super::watch::Watch;
-use super::wire::{Reader, Writer};
-use crate::abi::status::{PAR_ITEM_FAILED, PAR_ITEM_OK, par_item};
+use super::wire::Writer;
+use crate::abi::status::par_item;
 use crate::job::user::Items;
 use crate::job::{Cause, Halt, Job, Outcome, Tally, Work};
-use crate::mpi::api::{Envelope, Lane};
+use crate::mpi::api::Lane;
 use crate::mpi::failure::Failure;
 use crate::mpi::session::Session;
 use crate::mpi::wait::Patience;
@@ -30,26 +31,7 @@ use std::time::Duration;
 
 /// A rank that had so much at once fetches the next so long before it has none that a nap makes no difference.
 const PLENTY: Picos = 2 * share::LONG;
-const UNHURRIED_NAP: Duration = Duration::from_micros(200);
-
-/// What rank 0 knows of another rank.
-#[derive(Clone, Debug, Default)]
-pub struct Peer {
-    pub workers: usize,
-    /// It waits for an answer.
-    pub asking: bool,
-    /// How many of its workers could begin at once; 0: none of them takes part.
-    pub asks: usize,
-    /// Units that were handed to it and not accounted for.
-    pub held: usize,
-    pub last: usize,
-    pub took_part: usize,
-    pub busy: Picos,
-    pub has_identity: bool,
-    pub told_to_stop: bool,
-    /// What it ran; kept of the only other rank.
-    pub ran: Vec<Range<usize>>,
-}
+const UNHURRIED_NAP: Duration = Duration::from_micros(100);
 
 /// Leads the call.
 pub fn lead(name: &str, job: &mut Job, options: &Options, session: &Session) -> Result<Outcome, Failure> {
@@ -85,49 +67,19 @@ pub fn lead(name: &str, job: &mut Job, options: &Options, session: &Session) -> 
         handed,
         gaps: Vec::new(),
     };
-    let (said, farewell) = crew::work_while(&desk, options, false, |worker| service.run(worker));
-    said?;
-    let mut outcome = service.sum_up();
-    job.finish(&outcome);
-    let (gaps, lacking) = (service.all_gaps(), None);
-    let mut summary = Summary { gaps, outcome: outcome.clone(), wants_outcomes, lacking };
-    if let [other] = &mut service.peers[..] {
-        summary.send_apart(job.units(), std::mem::take(&mut other.ran));
-    }
-    let along = deliver::results(job, &summary);
-    let along: Vec<&[u8]> = along.iter().map(|result| &**result).collect();
-    for rank in 1..session.size {
-        let mut head = Writer::default();
-        head.number(post::END);
-        summary.write(&mut head);
-        // SAFETY: the results are the caller's.
-        unsafe { post::begin(session, rank, post::FROM_RANK_0, head, &along, ()) }?.finish(session)?;
-    }
-    deliver::give(&call, session, &summary)?;
+    let (said, farewell) = crew::work_while(&desk, options, false, |worker| {
+        service.run(worker)?;
+        service.end()
+    });
+    let mut outcome = said?;
     service.watch.end(outcome.done, outcome.failed);
     (outcome.remark, outcome.os_error) = (farewell.remark, farewell.os_error);
     Ok(outcome)
 }
 
-struct Service<'a> {
-    call: &'a Call<'a>,
-    session: &'a Session,
-    desk: &'a Desk<'a>,
-    peers: Vec<Peer>,
-    all_workers: usize,
-    wants_outcomes: bool,
-    watch: Watch<'a>,
-    /// Of other ranks, and of this one's workers as far as they have been asked.
-    tally: Tally,
-    /// The last hand-out to each of them, which it has when it asks again.
-    handed: Vec<Option<Leaving<Vec<u8>>>>,
-    /// Units that were handed out and did not run.
-    gaps: Vec<Range<usize>>,
-}
-
 impl Service<'_> {
     fn run(&mut self, mut worker: Option<&mut Worker>) -> Result<(), Failure> {
-        let mut patience = Patience::default();
+        let mut patience = Patience::beside_workers();
         while !self.is_over() {
             let lanes = self.session.lanes().expect("other ranks are there");
             let came = self.session.judge(lanes.probe(Lane::Own, None, Some(post::TO_RANK_0)))?;
@@ -152,7 +104,7 @@ impl Service<'_> {
             match patience.nap() {
                 _ if self.is_unhurried() => self.desk.sleep(self.watch.at_most(UNHURRIED_NAP)),
                 Some(nap) => self.desk.sleep(self.watch.at_most(nap)),
-                None => std::thread::yield_now(),
+                None => std::hint::spin_loop(),
             }
         }
         Ok(())
@@ -201,117 +153,6 @@ impl Service<'_> {
             return true;
         }
         left == 0
-    }
-
-    /// Takes over what a rank has done since it last asked.
-    fn hear(&mut self, envelope: Envelope) -> Result<(), Failure> {
-        let rank = envelope.source;
-        if let Some(leaving) = self.handed[rank as usize - 1].take() {
-            leaving.finish(self.session)?;
-        }
-        let received = post::receive(self.session, envelope)?;
-        let mut head = Reader(received.bytes());
-        head.number();
-        let peer = &mut self.peers[rank as usize - 1];
-        peer.asking = true;
-        peer.asks = head.size();
-        let cost = head.number();
-        peer.took_part = head.size();
-        peer.busy = head.number();
-        let cause = Cause::from_number(head.number() as u32);
-        let mut tally = Tally { done: head.size(), failed: head.size(), first: None };
-        let first = head.size();
-        let item = par_item { state: head.number() as u32, code: head.number() as u32 as i32 };
-        tally.first = first.checked_sub(1).map(|index| (index, item));
-        let mut ran = Vec::new();
-        let mut missing = Vec::new();
-        for _ in 0..head.size() {
-            let chunk = head.range();
-            let ranges = head.ranges();
-            self.peers[rank as usize - 1].held -= chunk.len();
-            missing.extend(gaps_between(chunk, &ranges));
-            if let [other] = &mut self.peers[..] {
-                other.ran.extend(ranges.iter().cloned());
-            }
-            for range in ranges {
-                let outcomes = head.bytes();
-                ran.push((range, outcomes, head.size()));
-            }
-        }
-        self.tally.add(&tally);
-        let mut blocks = Blocks::new(self.session, rank, &mut head);
-        for (range, outcomes, len) in ran {
-            self.take_over(range, outcomes, len, &mut blocks)?;
-        }
-        if let Some(cause) = cause {
-            self.desk.halt.raise(cause);
-        }
-        if cost > 0 {
-            self.desk.state().cost = Some(cost);
-        }
-        if self.desk.halt.stops() {
-            self.gaps.extend(missing);
-        } else {
-            // Its workers were refused: others may have them.
-            missing.into_iter().for_each(|units| self.desk.add(units, None));
-        }
-        Ok(())
-    }
-
-    fn take_over(
-        &mut self,
-        units: Range<usize>,
-        outcomes: &[u8],
-        len: usize,
-        blocks: &mut Blocks,
-    ) -> Result<(), Failure> {
-        let job = self.call.job;
-        // None came: all succeeded.
-        let outcome = |at: usize| {
-            let part = |from: usize| outcomes.get(8 * at + from..8 * at + from + 4);
-            let number = |from: usize| part(from).map(|part| u32::from_ne_bytes(part.try_into().expect("four bytes")));
-            par_item { state: number(0).unwrap_or(PAR_ITEM_OK), code: number(4).unwrap_or(0) as i32 }
-        };
-        if self.wants_outcomes {
-            if outcomes.is_empty() {
-                let ok = par_item { state: PAR_ITEM_OK, code: 0 };
-                job.set_outcomes(job.items_of(units.clone()), ok);
-            } else {
-                for (at, unit) in units.clone().enumerate() {
-                    job.set_outcomes(job.items_of(unit..unit + 1), outcome(at));
-                }
-            }
-        }
-        match job.work() {
-            Work::Map(map) => {
-                let (data, len) = map.output_of(units);
-                if len > 0 {
-                    // SAFETY: the caller's results of units that no worker here has.
-                    blocks.fill(unsafe { slice::from_raw_parts_mut(data, len) })?;
-                }
-            }
-            Work::Bytes(bytes) => {
-                let mut packed = zeros(len)?;
-                blocks.fill(&mut packed)?;
-                for (i, place) in units.clone().zip(packed_entries(&packed, units.len())) {
-                    if !bytes.put_output(i, &packed[place]) {
-                        self.desk.halt.raise(Cause::NoRoomForResult);
-                    }
-                }
-            }
-            Work::Reduce(reduce) => {
-                let mut folds = zeros(len)?;
-                blocks.fill(&mut folds)?;
-                let step = stride(reduce.acc_size);
-                for ((at, unit), fold) in units.enumerate().zip(folds.chunks_exact(step)) {
-                    let failed = outcome(at).state == PAR_ITEM_FAILED;
-                    let result = (!failed).then_some(&fold[..reduce.acc_size]);
-                    job.place(unit, result, self.desk.halt, &mut self.tally);
-                }
-            }
-            _ => {}
-        }
-        Ok(())
     }
 
     /// Answers every rank that can be answered now.
@@ -398,6 +239,30 @@ impl Service<'_> {
         Ok(())
     }
 
+    /// Tells all ranks what came of the call. (The workers, who have nothing left, go meanwhile.)
+    fn end(&mut self) -> Result<Outcome, Failure> {
+        self.desk.close();
+        let outcome = self.sum_up();
+        let Call { job, .. } = self.call;
+        job.finish(&outcome);
+        let (gaps, wants_outcomes) = (self.all_gaps(), self.wants_outcomes);
+        let mut summary = Summary { outcome: outcome.clone(), gaps, wants_outcomes, lacking: None };
+        if let [other] = &mut self.peers[..] {
+            summary.send_apart(job.units(), std::mem::take(&mut other.ran));
+        }
+        let along = deliver::results(job, &summary);
+        let along: Vec<&[u8]> = along.iter().map(|result| &**result).collect();
+        for rank in 1..self.session.size {
+            let mut head = Writer::default();
+            head.number(post::END);
+            summary.write(&mut head);
+            // SAFETY: the results are the caller's.
+            unsafe { post::begin(self.session, rank, post::FROM_RANK_0, head, &along, ()) }?.finish(self.session)?;
+        }
+        deliver::give(self.call, self.session, &summary)?;
+        Ok(outcome)
+    }
+
     fn sum_up(&mut self) -> Outcome {
         let tally = sum(&mut self.tally, self.desk);
         let halt = self.desk.halt;
@@ -431,18 +296,4 @@ fn sum(tally: &mut Tally, desk: &Desk) -> Tally {
     let own = std::mem::take(&mut desk.state().tally);
     tally.add(&own);
     tally.clone()
-}
-
-fn zeros(len: usize) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(len).map_err(|_| Failure::memory("results of another rank", len))?;
-    bytes.resize(len, 0);
-    Ok(bytes)
-}
-
-/// What of `whole` is in none of `parts`, which are in order.
-fn gaps_between(whole: Range<usize>, parts: &[Range<usize>]) -> Vec<Range<usize>> {
-    let begins = std::iter::once(whole.start).chain(parts.iter().map(|part| part.end));
-    let ends = parts.iter().map(|part| part.start).chain(std::iter::once(whole.end));
-    begins.zip(ends).map(|(begin, end)| begin..end).filter(|gap| !gap.is_empty()).collect()
 }

@@ -12,8 +12,8 @@ const LEAST: Picos = 500 * MICRO;
 /// What rank 0 spends on a request. No hand-out is shorter than it needs to serve all ranks once: shorter ones would only
 /// make the queue longer (`benches/simulate_ranks.rs`).
 const REQUEST: Picos = 10 * MICRO;
-/// It is no more than this, while rank 0 has time to spare.
-const MOST: Picos = 20_000 * MICRO;
+/// It is no more than this, while rank 0 has time to spare: what is handed out stays in a cache.
+const MOST: Picos = 2_000 * MICRO;
 /// What rank 0 may spend on one.
 const SERVING: Picos = 100 * MICRO;
 /// A rank gets so many times as many units as the last time, and no more: one cheap unit says little of the next.
