@@ -38,6 +38,7 @@ pub fn attend(call: &Call, session: &Session) -> Result<Outcome, Failure> {
         asked: None,
         told_nothing: false,
         told_cause: false,
+        spare: None,
         identity: Vec::new(),
         end: None,
     };
@@ -95,6 +96,8 @@ struct Attendance<'a> {
     /// Rank 0 had nothing more; it may again when a rank gives something back.
     told_nothing: bool,
     told_cause: bool,
+    /// Memory that fresh pages need not be found for.
+    spare: Option<Block>,
     /// What the ranges of a reduce start from.
     identity: Vec<u8>,
     end: Option<Answer>,
@@ -221,7 +224,9 @@ impl Attendance<'_> {
         if kind != post::STOP
             && let Some(leaving) = self.asked.take()
         {
-            leaving.finish(self.session)?;
+            let (chunks, _) = leaving.finish(self.session)?;
+            let blocks = chunks.into_iter().filter_map(Arc::into_inner).map(Chunk::into_block);
+            self.spare = blocks.last().or(self.spare.take());
         }
         match kind {
             post::WORK => {
@@ -263,7 +268,12 @@ impl Attendance<'_> {
             self.identity = identity.to_vec();
         }
         let len = head.size();
-        let mut input = Block::new(len).ok_or_else(|| Failure::memory("items from rank 0", len))?;
+        let mut input = self
+            .spare
+            .take()
+            .unwrap_or_default()
+            .reuse(len)
+            .ok_or_else(|| Failure::memory("items from rank 0", len))?;
         Blocks::new(self.session, 0, &mut head).fill(input.bytes())?;
         let chunk = Chunk::new(self.call.job, units.clone(), input, wants_outcomes, &self.identity)
             .ok_or_else(|| Failure::memory("a hand-out from rank 0", len))?;

@@ -32,12 +32,10 @@ pub struct Leaving<Kept> {
 }
 
 impl<Kept> Leaving<Kept> {
-    /// Waits until it has left.
-    pub fn finish(mut self, session: &Session) -> Result<(), Failure> {
-        pieces::finish(session, std::mem::take(&mut self.begun))?;
-        // SAFETY: nobody else does so, since `self` ends here.
-        unsafe { ManuallyDrop::drop(&mut self.kept) };
-        Ok(())
+    /// Waits until it has left, and gives back what held the blocks.
+    pub fn finish(self, session: &Session) -> Result<Kept, Failure> {
+        pieces::finish(session, self.begun)?;
+        Ok(ManuallyDrop::into_inner(self.kept).1)
     }
 }
 

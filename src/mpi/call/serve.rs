@@ -11,7 +11,7 @@ use super::crew::{self, Worker};
 use super::deliver::{self, Summary};
 use super::desk::Desk;
 use super::post;
-use super::service::{Peer, Service};
+use super::service::Service;
 use super::share;
 use super::signature::Signature;
 use super::watch::Watch;
@@ -24,14 +24,15 @@ use crate::mpi::failure::Failure;
 use crate::mpi::session::Session;
 use crate::mpi::wait::Patience;
 use crate::options::Options;
-use crate::schedule::Picos;
+use crate::schedule::{NANO, Picos};
 use std::ops::Range;
 use std::slice;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// A rank that had so much at once fetches the next so long before it has none that a nap makes no difference.
+/// A rank that has got so much comes for more long before it has none.
 const PLENTY: Picos = 2 * share::LONG;
-const UNHURRIED_NAP: Duration = Duration::from_micros(100);
+const SHORTEST_LULL: Duration = Duration::from_micros(100);
+const LONGEST_LULL: Duration = Duration::from_millis(1);
 
 /// Leads the call.
 pub fn lead(name: &str, job: &mut Job, options: &Options, session: &Session) -> Result<Outcome, Failure> {
@@ -101,8 +102,11 @@ impl Service<'_> {
                 self.session.check_owner()?;
                 continue;
             }
+            if let Some(lull) = self.lull() {
+                self.desk.sleep(self.watch.at_most(lull));
+                continue;
+            }
             match patience.nap() {
-                _ if self.is_unhurried() => self.desk.sleep(self.watch.at_most(UNHURRIED_NAP)),
                 Some(nap) => self.desk.sleep(self.watch.at_most(nap)),
                 None => std::hint::spin_loop(),
             }
@@ -110,11 +114,14 @@ impl Service<'_> {
         Ok(())
     }
 
-    /// Whether every rank that comes next comes long before it runs out of work: then a worker here needs the CPU more.
-    fn is_unhurried(&self) -> bool {
-        let Some(cost) = self.desk.state().cost.filter(|&cost| cost < share::LONG) else { return false };
-        let has_plenty = |peer: &Peer| cost.saturating_mul(peer.last as u64) / peer.asks.max(1) as u64 >= PLENTY;
-        self.peers.iter().all(|peer| if peer.held > 0 { has_plenty(peer) } else { peer.asking })
+    /// How long nobody minds if rank 0 sleeps, as far as is known: a worker here needs the CPU more. None: somebody may run
+    /// out of work any moment.
+    fn lull(&self) -> Option<Duration> {
+        let mut lull = LONGEST_LULL;
+        for peer in self.peers.iter().filter(|peer| peer.held > 0 || !peer.asking) {
+            lull = lull.min(peer.due?.saturating_duration_since(Instant::now()));
+        }
+        Some(lull.max(SHORTEST_LULL))
     }
 
     fn stop_all(&mut self) -> Result<(), Failure> {
@@ -230,6 +237,9 @@ impl Service<'_> {
         peer.asking = false;
         peer.last = units.len();
         peer.held += units.len();
+        let cost = self.desk.state().cost.filter(|&cost| cost < share::LONG);
+        let work = cost.map(|cost| cost.saturating_mul(units.len() as u64) / peer.asks.max(1) as u64);
+        peer.due = work.filter(|&work| work >= PLENTY).map(|work| Instant::now() + to_duration(work - share::LONG));
         // SAFETY: the input is the caller's, whose items nobody writes before the rank has them, or packed.
         let leaving = unsafe {
             let input = slice::from_raw_parts(input.as_ptr(), input.len());
@@ -289,6 +299,10 @@ impl Service<'_> {
         gaps.sort_unstable_by_key(|gap| gap.start);
         gaps
     }
+}
+
+fn to_duration(time: Picos) -> Duration {
+    Duration::from_nanos(time / NANO)
 }
 
 /// The counts of all ranks, those of this one's workers among them.

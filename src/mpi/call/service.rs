@@ -8,6 +8,7 @@ use crate::job::Tally;
 use crate::mpi::session::Session;
 use crate::schedule::Picos;
 use std::ops::Range;
+use std::time::Instant;
 
 /// What rank 0 knows of another rank.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,8 @@ pub struct Peer {
     /// Units that were handed to it and not accounted for.
     pub held: usize,
     pub last: usize,
+    /// When it will come for more, if that is known and it will still have enough then.
+    pub due: Option<Instant>,
     pub took_part: usize,
     pub busy: Picos,
     pub has_identity: bool,
