@@ -18,12 +18,8 @@ use crate::mpi::api::{Envelope, Lane};
 use crate::mpi::failure::Failure;
 use crate::mpi::session::Session;
 use crate::mpi::wait::Patience;
-use crate::schedule::Picos;
 use std::slice;
 use std::sync::Arc;
-
-/// A journey to rank 0 and back takes about as long: more is fetched when there is no more than this to do.
-const AHEAD: Picos = share::LONG;
 
 /// Takes part in a call that rank 0 leads.
 pub fn attend(call: &Call, session: &Session) -> Result<Outcome, Failure> {
@@ -141,8 +137,8 @@ impl Attendance<'_> {
         let state = self.desk.state();
         let has_nothing = state.left() == 0 && state.out == 0;
         let has_news = !state.finished.is_empty() || self.desk.halt.stops() && !self.told_cause;
-        let runs_out =
-            state.left() == 0 && state.idle > 0 || state.supply(self.desk.workers).is_some_and(|supply| supply < AHEAD);
+        let runs_out = state.left() == 0 && state.idle > 0
+            || state.supply(self.desk.workers).is_some_and(|supply| supply < share::AHEAD);
         has_nothing
             || state.deserted
             || has_news && self.desk.halt.stops()

@@ -30,8 +30,8 @@ use std::slice;
 use std::time::{Duration, Instant};
 
 /// A rank that has got so much comes for more long before it has none.
-const PLENTY: Picos = 2 * share::LONG;
-const SHORTEST_LULL: Duration = Duration::from_micros(100);
+const PLENTY: Picos = 2 * share::AHEAD;
+const SHORTEST_LULL: Duration = Duration::from_micros(200);
 const LONGEST_LULL: Duration = Duration::from_millis(1);
 
 /// Leads the call.
@@ -239,7 +239,7 @@ impl Service<'_> {
         peer.held += units.len();
         let cost = self.desk.state().cost.filter(|&cost| cost < share::LONG);
         let work = cost.map(|cost| cost.saturating_mul(units.len() as u64) / peer.asks.max(1) as u64);
-        peer.due = work.filter(|&work| work >= PLENTY).map(|work| Instant::now() + to_duration(work - share::LONG));
+        peer.due = work.filter(|&work| work >= PLENTY).map(|work| Instant::now() + to_duration(work - share::AHEAD));
         // SAFETY: the input is the caller's, whose items nobody writes before the rank has them, or packed.
         let leaving = unsafe {
             let input = slice::from_raw_parts(input.as_ptr(), input.len());

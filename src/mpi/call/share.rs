@@ -13,7 +13,7 @@ const LEAST: Picos = 500 * MICRO;
 /// make the queue longer (`benches/simulate_ranks.rs`).
 const REQUEST: Picos = 10 * MICRO;
 /// It is no more than this, while rank 0 has time to spare: what is handed out stays in a cache.
-const MOST: Picos = 2_000 * MICRO;
+const MOST: Picos = 4_000 * MICRO;
 /// What rank 0 may spend on one.
 const SERVING: Picos = 100 * MICRO;
 /// A rank gets so many times as many units as the last time, and no more: one cheap unit says little of the next.
@@ -25,6 +25,10 @@ const BYTES: usize = 16 << 20;
 
 /// Units that take longer than a journey are not fetched ahead: another rank may be free before.
 pub const LONG: Picos = 400 * MICRO;
+
+/// More is fetched when there is no more than this to do: so long may rank 0 take to come to its answer where its own worker
+/// has the CPU.
+pub const AHEAD: Picos = 1_000 * MICRO;
 
 /// Who asks, and what is known.
 #[derive(Clone, Copy, Debug)]
