@@ -25,7 +25,7 @@ impl<T> Gate<T> {
 
     /// None: somebody is inside.
     pub fn enter(&'static self) -> Option<Pass<T>> {
-        self.is_taken.compare_exchange(false, true, Acquire, Relaxed).is_ok().then_some(Pass(self))
+        self.is_taken.compare_exchange(false, true, Acquire, Relaxed).is_ok().then(|| Pass(self))
     }
 }
 
@@ -61,6 +61,7 @@ mod tests {
         let mut pass = GATE.enter().unwrap();
         *pass += 1;
         assert!(GATE.enter().is_none());
+        assert!(GATE.enter().is_none(), "a refusal opens nothing");
         drop(pass);
         assert_eq!(*GATE.enter().unwrap(), 2);
     }

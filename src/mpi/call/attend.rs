@@ -44,7 +44,7 @@ pub fn attend(call: &Call, session: &Session) -> Result<Outcome, Failure> {
     // A worker that has to wait for messages anyway does the speaking, too: it looks for an answer between its hand-outs.
     let alone = call.options.workers == 1;
     let (said, farewell) = match attendance.end {
-        None => crew::work_while(&desk, call.options, alone, |worker| attendance.run(worker)),
+        None => crew::work_while(&desk, call.options, alone, |worker| attendance.run(worker, alone)),
         Some(_) => (Ok(()), Farewell::default()),
     };
     said?;
@@ -100,8 +100,8 @@ struct Attendance<'a> {
 }
 
 impl Attendance<'_> {
-    fn run(&mut self, mut worker: Option<&mut Worker>) -> Result<(), Failure> {
-        let mut patience = if worker.is_some() { Patience::default() } else { Patience::beside_workers() };
+    fn run(&mut self, worker: &mut Worker, alone: bool) -> Result<(), Failure> {
+        let mut patience = if alone { Patience::default() } else { Patience::beside_workers() };
         while self.end.is_none() {
             let lanes = self.session.lanes().expect("rank 0 is there");
             if let Some(answer) = self.session.judge(lanes.probe(Lane::Own, Some(0), Some(post::FROM_RANK_0)))? {
@@ -118,14 +118,14 @@ impl Attendance<'_> {
                 patience.restart();
                 continue;
             }
-            if worker.as_mut().is_some_and(|worker| worker.step(false)) {
+            if worker.step() {
                 self.session.check_owner()?;
                 patience.restart();
                 continue;
             }
             match patience.nap() {
                 Some(nap) => self.desk.sleep(nap),
-                None if worker.is_some() => std::thread::yield_now(),
+                None if alone => std::thread::yield_now(),
                 None => std::hint::spin_loop(),
             }
         }

@@ -2,7 +2,6 @@
 //! thread meanwhile speaks with the other ranks.
 
 use super::desk::{Desk, Taken};
-use super::share;
 use crate::fork::process_token;
 use crate::job::user::{ForkHooks, Items, WorkerHooks};
 use crate::job::{Cause, ForWork, Job, Outcome, Part, Tally, Work};
@@ -34,17 +33,17 @@ pub struct Farewell {
     pub os_error: i32,
 }
 
-/// Has the workers work while `speak` runs on this thread, and ends them when it returns. `alone`: there is one worker, and
-/// `speak` calls it whenever it has nothing else to do; so it is, too, where the system refuses even one thread.
+/// Has the workers work while `speak` runs on this thread, and ends them when it returns. `speak` is to call the worker it
+/// gets whenever it has nothing else to do: this thread may have to work, too. `alone`: there is no other.
 pub fn work_while<Said>(
     desk: &Desk,
     options: &Options,
     alone: bool,
-    speak: impl FnOnce(Option<&mut Worker>) -> Said,
+    speak: impl FnOnce(&mut Worker) -> Said,
 ) -> (Said, Farewell) {
     let crew = Crew { desk, hooks: options.hooks, refused: Mutex::default(), token: process_token() };
     if alone {
-        return (crew.speak_and_work(speak), Farewell::default());
+        return (crew.speak_alone(speak), Farewell::default());
     }
     thread::scope(|scope| {
         let _ended = Ended(desk);
@@ -58,13 +57,13 @@ pub fn work_while<Said>(
         };
         match spawned {
             Ok(thread) => {
-                let said = speak(None);
+                let said = speak(&mut Worker::stand_in(&crew));
                 desk.close();
                 let outcome = thread.join().unwrap_or_default();
                 (said, Farewell { remark: outcome.remark, os_error: outcome.os_error })
             }
             Err(error) => {
-                let said = crew.speak_and_work(speak);
+                let said = crew.speak_alone(speak);
                 let remark =
                     format!("the system refused threads ({error}): the calling thread ran all items of its rank");
                 (said, Farewell { remark: Some(remark), os_error: error.raw_os_error().unwrap_or(0) })
@@ -83,9 +82,9 @@ impl Drop for Ended<'_> {
 }
 
 impl Crew<'_> {
-    fn speak_and_work<Said>(&self, speak: impl FnOnce(Option<&mut Worker>) -> Said) -> Said {
-        let _inside = Inside::enter(0);
-        speak(Some(&mut Worker::new(self, 0, true)))
+    fn speak_alone<Said>(&self, speak: impl FnOnce(&mut Worker) -> Said) -> Said {
+        self.desk.state().caller_works = true;
+        speak(&mut Worker { is_caller: true, ..Worker::new(self, 0) })
     }
 
     /// One call on threads whose items are the workers.
@@ -121,8 +120,8 @@ unsafe extern "C" fn man(begin: usize, end: usize, crew: *mut c_void) -> c_int {
     // SAFETY: `run` passes a crew that outlives the call.
     let crew = unsafe { &*crew.cast::<Crew>() };
     for _ in begin..end {
-        let mut worker = Worker::new(crew, threads::worker_index(), false);
-        while worker.step(true) {}
+        let mut worker = Worker::new(crew, threads::worker_index());
+        while worker.step() {}
     }
     0
 }
@@ -131,32 +130,39 @@ unsafe extern "C" fn man(begin: usize, end: usize, crew: *mut c_void) -> c_int {
 pub struct Worker<'a> {
     crew: &'a Crew<'a>,
     index: usize,
-    /// There is no other.
+    /// It is the calling thread, which does not wait for work.
     is_caller: bool,
     admitted: bool,
+    hooks: Option<WorkerHooks>,
     last: usize,
     /// What a unit took of late.
     cost: Picos,
 }
 
 impl<'a> Worker<'a> {
-    fn new(crew: &'a Crew<'a>, index: usize, is_caller: bool) -> Worker<'a> {
-        Worker { crew, index, is_caller, admitted: false, last: 0, cost: Picos::MAX }
+    fn new(crew: &'a Crew<'a>, index: usize) -> Worker<'a> {
+        Worker { crew, index, is_caller: false, admitted: false, hooks: crew.hooks, last: 0, cost: Picos::MAX }
+    }
+
+    /// The calling thread in the place of a worker that has taken part. (There are no hooks then.)
+    fn stand_in(crew: &'a Crew<'a>) -> Worker<'a> {
+        Worker { is_caller: true, admitted: true, hooks: None, ..Worker::new(crew, 0) }
     }
 
     /// Takes some units and runs them. False: there were none, or this worker is kept out.
-    pub fn step(&mut self, waits: bool) -> bool {
-        let Crew { desk, hooks, token, .. } = self.crew;
+    pub fn step(&mut self) -> bool {
+        let Crew { desk, token, .. } = self.crew;
         if *token != process_token() {
             return false;
         }
         if !self.admitted && self.crew.is_refused(self.index) {
             return false;
         }
-        let Some(taken) = desk.take(self.last, self.most(), waits) else { return false };
+        let taken = if self.is_caller { desk.take_for_the_caller(self.last) } else { desk.take(self.last) };
+        let Some(taken) = taken else { return false };
         let first_time = !self.admitted;
         if first_time {
-            if hooks.is_some_and(|hooks| !hooks.start(self.index)) {
+            if self.hooks.is_some_and(|hooks| !hooks.start(self.index)) {
                 self.crew.refused.lock().unwrap_or_else(PoisonError::into_inner).push(self.index);
                 desk.give_back(taken);
                 if self.is_caller {
@@ -171,12 +177,8 @@ impl<'a> Worker<'a> {
         true
     }
 
-    /// The calling thread is soon back to look for messages.
-    fn most(&self) -> Picos {
-        if self.is_caller { share::MOST_OF_A_CALLER } else { share::MOST_HERE }
-    }
-
     fn run(&mut self, taken: Taken, first_time: bool) {
+        let _inside = self.is_caller.then(|| Inside::enter(self.index));
         let desk = self.crew.desk;
         let job = taken.chunk.as_ref().map_or(desk.job, |chunk| &chunk.job);
         let begun = Instant::now();
@@ -198,7 +200,7 @@ impl<'a> Worker<'a> {
 
 impl Drop for Worker<'_> {
     fn drop(&mut self) {
-        if let Some(hooks) = self.crew.hooks.filter(|_| self.admitted && self.crew.token == process_token()) {
+        if let Some(hooks) = self.hooks.filter(|_| self.admitted && self.crew.token == process_token()) {
             hooks.stop(self.index);
         }
     }

@@ -33,6 +33,8 @@ pub struct Desk<'a> {
     /// The fewest units handed out at once.
     pub grain: usize,
     pub workers: usize,
+    /// Whether the calling thread may take the place of the one worker while units are brief.
+    may_stand_in: bool,
     state: Mutex<State>,
     /// For workers: there is something to take, or nothing ever more.
     work: Condvar,
@@ -47,6 +49,10 @@ pub struct State {
     pub out: usize,
     pub idle: usize,
     closed: bool,
+    /// The calling thread works, and no worker does.
+    pub caller_works: bool,
+    /// It did, and a unit took so long that nobody was served.
+    was_surprised: bool,
     /// No worker is left.
     pub deserted: bool,
     news: bool,
@@ -80,6 +86,7 @@ impl State {
 impl<'a> Desk<'a> {
     pub fn new(job: &'a Job, halt: &'a Halt<'a>, grain: usize, workers: usize) -> Desk<'a> {
         Desk {
+            may_stand_in: false,
             job,
             halt,
             grain: job.unit_grain(grain),
@@ -88,6 +95,12 @@ impl<'a> Desk<'a> {
             work: Condvar::new(),
             news: Condvar::new(),
         }
+    }
+
+    /// Where there is one worker, the calling thread takes its place while units are brief.
+    pub fn with_stand_in(mut self, may: bool) -> Desk<'a> {
+        self.may_stand_in = may && self.workers == 1;
+        self
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
@@ -102,28 +115,32 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// For a worker: its next units, `last` being how many it had before, and `most` the
-    /// longest time that they are to take. It waits for some if `waits`. None: there are
-    /// none, if it waited for ever.
-    pub fn take(&self, last: usize, most: Picos, waits: bool) -> Option<Taken> {
+    /// For a worker: its next units, `last` being how many it had before. It waits for some. None: there are none, and never
+    /// will be.
+    pub fn take(&self, last: usize) -> Option<Taken> {
         let mut state = self.state();
-        loop {
-            if state.closed || self.halt.stops() {
-                return None;
-            }
-            if let Some(taken) = self.take_some(&mut state, last, most) {
-                state.out += taken.units.len();
-                return Some(taken);
-            }
-            if !waits {
-                return None;
+        while !state.closed && !self.halt.stops() {
+            if !state.caller_works {
+                if let Some(taken) = self.take_some(&mut state, last, share::MOST_HERE) {
+                    return Some(taken);
+                }
+                state.news = true;
+                self.news.notify_one();
             }
             state.idle += 1;
-            state.news = true;
-            self.news.notify_one();
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.idle -= 1;
         }
+        None
+    }
+
+    /// The same for the calling thread, which does not wait. None also if it is not to work.
+    pub fn take_for_the_caller(&self, last: usize) -> Option<Taken> {
+        let mut state = self.state();
+        if !state.caller_works || state.closed || self.halt.stops() {
+            return None;
+        }
+        self.take_some(&mut state, last, share::MOST_OF_A_CALLER)
     }
 
     fn take_some(&self, state: &mut State, last: usize, most: Picos) -> Option<Taken> {
@@ -137,6 +154,7 @@ impl<'a> Desk<'a> {
         if first.units.is_empty() {
             state.queue.pop_front();
         }
+        state.out += taken.units.len();
         Some(taken)
     }
 
@@ -170,12 +188,27 @@ impl<'a> Desk<'a> {
         state.busy += time;
         state.took_part += usize::from(first_time);
         if ran > 0 {
-            state.cost = Some((time / ran as u64).max(1));
+            let cost = (time / ran as u64).max(1);
+            state.cost = Some(cost);
+            if self.may_stand_in {
+                self.choose_who_works(&mut state, cost, ran, time);
+            }
         }
         self.note(&mut state, taken, ran);
         state.news |= state.out == 0 && state.queue.is_empty() || self.halt.stops();
         if state.news {
             self.news.notify_one();
+        }
+    }
+
+    /// A thread that speaks beside one that works costs the latter its CPU again and again, wherever there are as many workers
+    /// as CPUs. While units are brief one thread can do both, as it is soon back to speak; what takes long is a worker's.
+    fn choose_who_works(&self, state: &mut State, cost: Picos, ran: usize, time: Picos) {
+        if state.caller_works && time > share::SURPRISE {
+            (state.caller_works, state.was_surprised) = (false, true);
+            self.work.notify_all();
+        } else if !state.was_surprised && ran >= share::EVIDENCE && cost < share::BRIEF && !state.caller_works {
+            (state.caller_works, state.news) = (true, true);
         }
     }
 

@@ -51,7 +51,9 @@ pub fn lead(name: &str, job: &mut Job, options: &Options, session: &Session) -> 
         outcomes.resize(n, par_item::default());
         job.redirect_items(Items(outcomes.as_mut_ptr()));
     }
-    let desk = Desk::new(job, &halt, options.grain, options.workers);
+    // Whoever is to be told at certain times is not to wait for an item.
+    let may_stand_in = options.hooks.is_none() && options.poll.is_none() && options.timeout.is_none();
+    let desk = Desk::new(job, &halt, options.grain, options.workers).with_stand_in(may_stand_in);
     desk.add(0..job.units(), None);
     let call = Call { name, job, options };
     let all_workers = options.workers + peers.iter().map(|peer| peer.workers).sum::<usize>();
@@ -79,7 +81,7 @@ pub fn lead(name: &str, job: &mut Job, options: &Options, session: &Session) -> 
 }
 
 impl Service<'_> {
-    fn run(&mut self, mut worker: Option<&mut Worker>) -> Result<(), Failure> {
+    fn run(&mut self, worker: &mut Worker) -> Result<(), Failure> {
         let mut patience = Patience::beside_workers();
         while !self.is_over() {
             let lanes = self.session.lanes().expect("other ranks are there");
@@ -98,8 +100,9 @@ impl Service<'_> {
             if heard {
                 continue;
             }
-            if worker.as_mut().is_some_and(|worker| worker.step(false)) {
+            if worker.step() {
                 self.session.check_owner()?;
+                patience = Patience::default();
                 continue;
             }
             if let Some(lull) = self.lull() {

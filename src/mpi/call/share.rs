@@ -72,6 +72,12 @@ pub const MOST_HERE: Picos = 500 * MICRO;
 /// The same, where the thread that works also looks for messages.
 pub const MOST_OF_A_CALLER: Picos = 50 * MICRO;
 
+/// Units that take no longer than this are brief, if so many have been seen in a row.
+pub const BRIEF: Picos = 10 * MICRO;
+pub const EVIDENCE: usize = 50;
+/// What was handed out as brief, and took so long, was not. (A thread that has lost its CPU for a while does not count.)
+pub const SURPRISE: Picos = 20_000 * MICRO;
+
 /// For a worker of this rank, when `left` units are here for `workers` of them.
 pub fn for_a_worker(left: usize, workers: usize, cost: Option<Picos>, most: Picos, last: usize, grain: usize) -> usize {
     let sized = match cost {
