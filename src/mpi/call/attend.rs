@@ -18,8 +18,10 @@ use crate::mpi::api::{Envelope, Lane};
 use crate::mpi::failure::Failure;
 use crate::mpi::session::Session;
 use crate::mpi::wait::Patience;
+use crate::schedule::{NANO, Picos};
 use std::slice;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Takes part in a call that rank 0 leads.
 pub fn attend(call: &Call, session: &Session) -> Result<Outcome, Failure> {
@@ -32,6 +34,8 @@ pub fn attend(call: &Call, session: &Session) -> Result<Outcome, Failure> {
         desk: &desk,
         waits_for_answer: true,
         asked: None,
+        asked_at: Instant::now(),
+        ahead: share::AHEAD,
         told_nothing: false,
         told_cause: false,
         spare: None,
@@ -89,6 +93,9 @@ struct Attendance<'a> {
     waits_for_answer: bool,
     /// The last request, which has left when it is answered.
     asked: Option<Leaving<(Vec<Arc<Chunk>>, Arc<[Vec<u8>]>)>>,
+    asked_at: Instant,
+    /// More is fetched when there is no more than this to do.
+    ahead: Picos,
     /// Rank 0 had nothing more; it may again when a rank gives something back.
     told_nothing: bool,
     told_cause: bool,
@@ -138,7 +145,7 @@ impl Attendance<'_> {
         let has_nothing = state.left() == 0 && state.out == 0;
         let has_news = !state.finished.is_empty() || self.desk.halt.stops() && !self.told_cause;
         let runs_out = state.left() == 0 && state.idle > 0
-            || state.supply(self.desk.workers).is_some_and(|supply| supply < share::AHEAD);
+            || state.supply(self.desk.workers).is_some_and(|supply| supply < self.ahead);
         has_nothing
             || state.deserted
             || has_news && self.desk.halt.stops()
@@ -194,7 +201,7 @@ impl Attendance<'_> {
                 blocks.push(block);
             }
         }
-        self.waits_for_answer = true;
+        (self.waits_for_answer, self.asked_at) = (true, Instant::now());
         let kept = (finished.clone(), packed.clone());
         // SAFETY: the blocks are the caller's results, which nobody writes any more, or lie in the chunks, or are packed.
         self.asked = Some(unsafe { post::begin(self.session, 0, post::TO_RANK_0, head, &blocks, kept) }?);
@@ -222,6 +229,7 @@ impl Attendance<'_> {
         {
             let (chunks, _) = leaving.finish(self.session)?;
             let blocks = chunks.into_iter().filter_map(Arc::into_inner).map(Chunk::into_block);
+            self.ahead = share::ahead(self.ahead, self.asked_at.elapsed().as_nanos() as Picos * NANO);
             self.spare = blocks.last().or(self.spare.take());
         }
         match kind {

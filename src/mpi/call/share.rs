@@ -26,9 +26,15 @@ const BYTES: usize = 16 << 20;
 /// Units that take longer than a journey are not fetched ahead: another rank may be free before.
 pub const LONG: Picos = 400 * MICRO;
 
-/// More is fetched when there is no more than this to do: so long may rank 0 take to come to its answer where its own worker
-/// has the CPU.
+/// More is fetched when there is no more to do than twice what the last answers took, and this at most: so long may rank 0 take
+/// where a worker of its own has the CPU.
 pub const AHEAD: Picos = 1_000 * MICRO;
+const AHEAD_AT_LEAST: Picos = 200 * MICRO;
+
+/// How far ahead a rank fetches that did so `before`, and has waited so long for the answer.
+pub fn ahead(before: Picos, waited: Picos) -> Picos {
+    (before / 4 * 3).max(waited.saturating_mul(2)).clamp(AHEAD_AT_LEAST, AHEAD)
+}
 
 /// Who asks, and what is known.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +76,7 @@ pub fn for_a_rank(request: &Request) -> usize {
 const LEAST_HERE: Picos = 20 * MICRO;
 pub const MOST_HERE: Picos = 500 * MICRO;
 /// The same, where the thread that works also looks for messages.
-pub const MOST_OF_A_CALLER: Picos = 50 * MICRO;
+pub const MOST_OF_A_CALLER: Picos = 100 * MICRO;
 
 /// Units that take no longer than this are brief, if so many have been seen in a row.
 pub const BRIEF: Picos = 10 * MICRO;
