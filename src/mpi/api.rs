@@ -3,6 +3,7 @@
 //! Nothing here waits: what may take time gives a `Request`, and `waiting` waits for it.
 
 use std::ffi::c_int;
+use std::sync::atomic::AtomicBool;
 
 /// What MPI answered instead of success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,8 @@ pub enum Recalled {
 pub trait Mpi: Send + Sync {
     fn is_initialized(&self) -> bool;
     fn is_finalized(&self) -> bool;
+    /// Has `has_ended` set when MPI is finalized, by whomever: to ask each time would cost each message.
+    fn note_end(&self, has_ended: &'static AtomicBool) -> Answer<()>;
     /// Asks for a level that lets any thread call, one at a time.
     fn initialize(&self) -> Answer<()>;
     /// Whether any thread may call, one at a time.

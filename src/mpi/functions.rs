@@ -5,6 +5,7 @@ use super::api::{Answer, Arrival, Code, Envelope, Lane, Lanes, Mpi, Recalled, Re
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::transmute_copy;
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 macro_rules! functions {
     ($($name:ident = $symbol:literal ($($argument:ty),*);)*) => {
@@ -34,12 +35,17 @@ type Out = *mut c_int;
 type Data = *mut c_void;
 type Input = *const c_void;
 
+type CopyAttribute<H> = unsafe extern "C" fn(H, c_int, Data, Data, Data, Out) -> c_int;
+type DeleteAttribute<H> = unsafe extern "C" fn(H, c_int, Data, Data) -> c_int;
+
 functions! {
     initialized = c"MPI_Initialized"(Out);
     finalized = c"MPI_Finalized"(Out);
     init_thread = c"MPI_Init_thread"(Out, *mut c_void, c_int, Out);
     query_thread = c"MPI_Query_thread"(Out);
     is_thread_main = c"MPI_Is_thread_main"(Out);
+    comm_create_keyval = c"MPI_Comm_create_keyval"(CopyAttribute<H>, DeleteAttribute<H>, Out, Data);
+    comm_set_attr = c"MPI_Comm_set_attr"(H, c_int, Data);
     finalize = c"MPI_Finalize"();
     abort = c"MPI_Abort"(H, c_int);
     library_version = c"MPI_Get_library_version"(*mut c_char, Out);
@@ -78,6 +84,20 @@ struct OpenLanes<H: Handle> {
 
 fn check(code: c_int) -> Answer<()> {
     if code == 0 { Ok(()) } else { Err(Code(code)) }
+}
+
+/// An attribute of MPI_COMM_SELF, which is of no use to duplicates of it.
+unsafe extern "C" fn not_copied<H>(_: H, _: c_int, _: Data, _: Data, _: Data, is_copied: Out) -> c_int {
+    // SAFETY: MPI passes a place for an int.
+    unsafe { *is_copied = 0 };
+    0
+}
+
+/// Deletes the attribute, which MPI_Finalize does before all else.
+unsafe extern "C" fn note<H>(_: H, _: c_int, has_ended: Data, _: Data) -> c_int {
+    // SAFETY: the attribute is a flag that lives for ever.
+    unsafe { &*has_ended.cast::<AtomicBool>() }.store(true, Relaxed);
+    0
 }
 
 impl<H: Handle> Library<H> {
@@ -125,6 +145,16 @@ impl<H: Handle> Mpi for Library<H> {
 
     fn is_finalized(&self) -> bool {
         self.ask(self.functions.finalized).is_ok_and(|answer| answer != 0)
+    }
+
+    fn note_end(&self, has_ended: &'static AtomicBool) -> Answer<()> {
+        let Library { functions, constants } = self;
+        let (mut key, place) = (0, std::ptr::from_ref(has_ended).cast_mut().cast());
+        // SAFETY: both functions are what MPI wants, and stay, as the flag does.
+        unsafe {
+            check((functions.comm_create_keyval)(not_copied::<H>, note::<H>, &mut key, ptr::null_mut()))?;
+            check((functions.comm_set_attr)(constants.itself, key, place))
+        }
     }
 
     fn initialize(&self) -> Answer<()> {

@@ -58,6 +58,8 @@ static RANK: AtomicI32 = AtomicI32::new(-1);
 static SIZE: AtomicI32 = AtomicI32::new(-1);
 /// The library and its file.
 static NAME: OnceLock<String> = OnceLock::new();
+/// MPI has been finalized.
+static HAS_ENDED: AtomicBool = AtomicBool::new(false);
 /// Whether the one that is inside is a call with executor PAR_MPI.
 static MAPPING: AtomicBool = AtomicBool::new(false);
 
@@ -141,7 +143,7 @@ impl Access {
     }
 
     fn is_finalized(&self) -> bool {
-        matches!(&*self.0, State::Open(Session { peers: Some(peers), .. }) if peers.mpi.is_finalized())
+        matches!(&*self.0, State::Open(_)) && HAS_ENDED.load(Relaxed)
     }
 
     /// Ends MPI, with all ranks, if it was begun here.
@@ -252,6 +254,7 @@ fn start() -> Result<State, Failure> {
         patience.rest();
     }
     let lanes = mpi.open().map_err(|code| says(&name, mpi, code))?;
+    mpi.note_end(&HAS_ENDED).map_err(|code| says(&name, mpi, code))?;
     exit::watch(mpi);
     RANK.store(rank, Relaxed);
     SIZE.store(size, Relaxed);
