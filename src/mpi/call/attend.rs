@@ -86,13 +86,16 @@ enum Answer {
     End(Summary),
 }
 
+/// What holds the results of a request: chunks, and what was packed.
+type Sent = (Vec<Arc<Chunk>>, Arc<[Vec<u8>]>);
+
 struct Attendance<'a> {
     call: &'a Call<'a>,
     session: &'a Session,
     desk: &'a Desk<'a>,
     waits_for_answer: bool,
     /// The last request, which has left when it is answered.
-    asked: Option<Leaving<(Vec<Arc<Chunk>>, Arc<[Vec<u8>]>)>>,
+    asked: Option<Leaving<Sent>>,
     asked_at: Instant,
     /// More is fetched when there is no more than this to do.
     ahead: Picos,

@@ -215,7 +215,8 @@ mod tests {
     #[test]
     fn a_summary_survives_the_journey() {
         let outcome = Outcome { cause: Some(Cause::TimedOut), done: 5, failed: 1, workers: 3, ..Outcome::default() };
-        let summary = Summary { outcome, gaps: vec![0..2, 5..6], wants_outcomes: true, lacking: Some(vec![2..3]) };
+        let summary =
+            Summary { outcome, gaps: vec![0..2, 5..6], wants_outcomes: true, lacking: Some(vec![2..3, 6..7]) };
         let mut writer = Writer::default();
         summary.write(&mut writer);
         let read = Summary::read(&mut Reader(&writer.0));
