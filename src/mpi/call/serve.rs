@@ -30,7 +30,7 @@ use std::slice;
 use std::time::{Duration, Instant};
 
 /// A rank that has got so much comes for more long before it has none.
-const PLENTY: Picos = 2 * share::AHEAD;
+const PLENTY: Picos = share::AHEAD;
 const SHORTEST_LULL: Duration = Duration::from_micros(200);
 const LONGEST_LULL: Duration = Duration::from_millis(1);
 

@@ -13,7 +13,7 @@ const LEAST: Picos = 500 * MICRO;
 /// make the queue longer (`benches/simulate_ranks.rs`).
 const REQUEST: Picos = 10 * MICRO;
 /// It is no more than this, while rank 0 has time to spare: what is handed out stays in a cache.
-const MOST: Picos = 4_000 * MICRO;
+const MOST: Picos = 1_500 * MICRO;
 /// What rank 0 may spend on one.
 const SERVING: Picos = 100 * MICRO;
 /// A rank gets so many times as many units as the last time, and no more: one cheap unit says little of the next.
