@@ -3,6 +3,7 @@
 //! A mutex would also keep a queue and a note of panics, of which nobody here makes use; every message pays for the lock.
 
 use std::cell::UnsafeCell;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering::*};
 
@@ -15,8 +16,8 @@ pub struct Gate<T> {
 // seen, since it released the gate after that, and the next acquires it.
 unsafe impl<T: Send> Sync for Gate<T> {}
 
-/// The right to be inside.
-pub struct Pass<T: 'static>(&'static Gate<T>);
+/// The right to be inside. Like a mutable reference to what is there, threads share it only if they may share that.
+pub struct Pass<T: 'static>(&'static Gate<T>, PhantomData<&'static mut T>);
 
 impl<T> Gate<T> {
     pub const fn new(inside: T) -> Gate<T> {
@@ -25,7 +26,7 @@ impl<T> Gate<T> {
 
     /// None: somebody is inside.
     pub fn enter(&'static self) -> Option<Pass<T>> {
-        self.is_taken.compare_exchange(false, true, Acquire, Relaxed).is_ok().then(|| Pass(self))
+        self.is_taken.compare_exchange(false, true, Acquire, Relaxed).is_ok().then(|| Pass(self, PhantomData))
     }
 }
 
