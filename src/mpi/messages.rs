@@ -47,7 +47,7 @@ pub fn send(session: &mut Session, data: &[u8], to: i32, tag: i32) -> Result<(),
     let mut announcement = [0; ANNOUNCEMENT];
     announcement[..8].copy_from_slice(&(data.len() as u64).to_ne_bytes());
     send_one(session, &announcement, to, tag)?;
-    data.chunks(PIECE).try_for_each(|piece| send_one(session, piece, to, tag))
+    data.chunks(PIECE).try_for_each(|piece| send_one(session, piece, to, tag)).map_err(|why| lost(session, why))
 }
 
 fn send_one(session: &Session, data: &[u8], to: i32, tag: i32) -> Result<(), Failure> {

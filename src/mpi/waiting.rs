@@ -41,7 +41,7 @@ impl Session {
         match waited {
             Ok(Some(arrival)) => Ok(arrival),
             Err(failure) if !is_open => Err(failure),
-            ended => match self.take_back(lanes, request)? {
+            ended => match self.take_back(lanes, request).inspect_err(|why| self.break_off(&why.sentence))? {
                 Some(arrival) => Ok(arrival),
                 None => Err(ended
                     .err()
@@ -110,8 +110,16 @@ impl Session {
     }
 
     /// Waits until what has begun is done. It moves `len` bytes.
-    pub fn finish(&self, mut request: Request, len: usize) -> Result<(), Failure> {
-        self.wait_with(Patience::for_bytes(len), |lanes| Ok(lanes.test(&mut request)?.then_some(())))
+    pub fn finish(&self, request: Request, len: usize) -> Result<(), Failure> {
+        self.finish_while(request, len, &mut || {})
+    }
+
+    /// The same, looking after something else between two looks.
+    pub fn finish_while(&self, mut request: Request, len: usize, meanwhile: &mut dyn FnMut()) -> Result<(), Failure> {
+        self.wait_with(Patience::for_bytes(len), |lanes| {
+            meanwhile();
+            Ok(lanes.test(&mut request)?.then_some(()))
+        })
     }
 
     pub(super) fn barrier_before_the_end(&self) -> Result<(), Failure> {
