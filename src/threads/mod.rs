@@ -38,6 +38,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 use worker::contain;
+pub use worker::end_the_child;
 
 /// From so much work on, a sleeping helper is woken.
 const WAKE_FROM: Picos = 70 * MICRO;

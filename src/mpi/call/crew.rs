@@ -4,7 +4,7 @@
 use super::desk::{Desk, Taken};
 use crate::fork::process_token;
 use crate::job::user::{ForkHooks, Items, WorkerHooks};
-use crate::job::{Cause, ForWork, Job, Outcome, Part, Tally, Work};
+use crate::job::{Cause, ForWork, Halt, Job, Outcome, Part, Tally, Work};
 use crate::options::{Executor, Options};
 use crate::schedule::{MICRO, NANO, Picos};
 use crate::signals::SignalsBlocked;
@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// Of units that take less, several may start between two looks whether to stop.
 const SHORT: Picos = MICRO;
+/// So long is the thread that speaks away at most to work, but for the unit (or few of them) that it is in.
+const AWAY: Duration = Duration::from_micros(200);
 
 struct Crew<'a> {
     desk: &'a Desk<'a>,
@@ -58,6 +60,10 @@ pub fn work_while<Said>(
         match spawned {
             Ok(thread) => {
                 let said = speak(&mut Worker::stand_in(&crew));
+                if crew.token != process_token() {
+                    // The other thread is not here to be waited for.
+                    threads::end_the_child();
+                }
                 desk.close();
                 let outcome = thread.join().unwrap_or_default();
                 (said, Farewell { remark: outcome.remark, os_error: outcome.os_error })
@@ -184,7 +190,11 @@ impl<'a> Worker<'a> {
         let begun = Instant::now();
         let mut tally = Tally::default();
         let part = Part { units: taken.units.clone(), stride: if self.cost < SHORT { 16 } else { 1 } };
-        if catch_unwind(AssertUnwindSafe(|| job.run(part, desk.halt, &mut tally))).is_err() {
+        let run = || match self.is_caller {
+            true => run_while_brief(job, part, begun, desk.halt, &mut tally),
+            false => job.run(part, desk.halt, &mut tally),
+        };
+        if catch_unwind(AssertUnwindSafe(run)).is_err() {
             desk.halt.raise(Cause::Panicked);
         }
         if self.crew.token != process_token() {
@@ -194,7 +204,28 @@ impl<'a> Worker<'a> {
         let time = begun.elapsed().as_nanos() as Picos * NANO;
         let ran = job.units_in(taken.units.start, tally.done);
         self.cost = time / ran.max(1) as u64;
-        desk.settle(taken, ran, &tally, time, first_time);
+        let mut rest = taken;
+        if self.is_caller && ran < rest.units.len() && !desk.halt.stops() {
+            self.last = ran;
+            desk.settle(rest.split(ran), ran, &tally, time, first_time);
+            desk.give_back(rest);
+        } else {
+            desk.settle(rest, ran, &tally, time, first_time);
+        }
+    }
+}
+
+/// Runs units on the thread that also speaks, and leaves the rest when they take longer than it meant to be away: by what units
+/// took before, or by a grain, they may be far too many. (A range is called as one, and cannot be left.)
+fn run_while_brief(job: &Job, part: Part, begun: Instant, halt: &Halt, tally: &mut Tally) {
+    if let Work::For(_) = job.work() {
+        return job.run(part, halt, tally);
+    }
+    let Part { mut units, stride } = part;
+    while !units.is_empty() && !halt.stops() && begun.elapsed() < AWAY {
+        let next = units.end.min(units.start + stride);
+        job.run(Part { units: units.start..next, stride }, halt, tally);
+        units.start = next;
     }
 }
 

@@ -20,10 +20,15 @@ pub struct Taken {
 }
 
 impl Taken {
-    fn split(&mut self, at: usize) -> Taken {
+    pub fn split(&mut self, at: usize) -> Taken {
         let begin = self.units.start;
         self.units.start += at;
         Taken { units: begin..begin + at, chunk: self.chunk.clone() }
+    }
+
+    fn follows(&self, other: &Taken) -> bool {
+        self.units.start == other.units.end
+            && self.chunk.as_ref().map(Arc::as_ptr) == other.chunk.as_ref().map(Arc::as_ptr)
     }
 }
 
@@ -172,11 +177,14 @@ impl<'a> Desk<'a> {
         Some(taken.units)
     }
 
-    /// A worker that was refused gives back what it took.
+    /// A worker that was refused, or is not to go on, gives back what it took.
     pub fn give_back(&self, taken: Taken) {
         let mut state = self.state();
         state.out -= taken.units.len();
-        state.queue.push_front(taken);
+        match state.queue.front_mut() {
+            Some(first) if first.follows(&taken) => first.units.start = taken.units.start,
+            _ => state.queue.push_front(taken),
+        }
         self.work.notify_one();
     }
 
