@@ -150,7 +150,13 @@ unsafe fn scatter_one_by_one(
 ) -> Result<(), Failure> {
     if session.rank != root {
         // SAFETY: the caller promises `each` bytes.
-        return pieces::receive_into(session, unsafe { slice::from_raw_parts_mut(mine, each) }, root, SHARE);
+        return pieces::receive_into(
+            session,
+            unsafe { slice::from_raw_parts_mut(mine, each) },
+            root,
+            SHARE,
+            &mut || {},
+        );
     }
     for to in 0..session.size {
         let share = all.wrapping_add(to as usize * each);
@@ -183,7 +189,7 @@ unsafe fn gather_one_by_one(
             unsafe { std::ptr::copy(mine, share, each) };
         } else {
             // SAFETY: the caller promises `each` bytes for each rank.
-            pieces::receive_into(session, unsafe { slice::from_raw_parts_mut(share, each) }, from, SHARE)?;
+            pieces::receive_into(session, unsafe { slice::from_raw_parts_mut(share, each) }, from, SHARE, &mut || {})?;
         }
     }
     Ok(())

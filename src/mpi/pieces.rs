@@ -63,12 +63,22 @@ pub fn finish(session: &Session, begun: Begun) -> Result<(), Failure> {
     begun.into_iter().try_for_each(|(request, len)| session.finish(request, len))
 }
 
-/// Receives a message of our own, whose length is known, from `source`.
-pub fn receive_into(session: &Session, data: &mut [u8], source: i32, tag: i32) -> Result<(), Failure> {
+/// Receives a message of our own, whose length is known, from `source`. `meanwhile` is called now and then: a long message
+/// comes when its sender finds time for it.
+pub fn receive_into(
+    session: &Session,
+    data: &mut [u8],
+    source: i32,
+    tag: i32,
+    meanwhile: &mut dyn FnMut(),
+) -> Result<(), Failure> {
     let lanes = session.lanes().expect("another rank is there");
     let mut rest = data;
     loop {
-        let piece = session.wait(|lanes| lanes.probe(Lane::Own, Some(source), Some(tag)))?;
+        let piece = session.wait(|lanes| {
+            meanwhile();
+            lanes.probe(Lane::Own, Some(source), Some(tag))
+        })?;
         if piece.len != rest.len().min(PIECE) {
             return Err(Failure::mpi(format!(
                 "rank {source} sends {} bytes where {} were expected: make the same call on every rank",
@@ -78,7 +88,7 @@ pub fn receive_into(session: &Session, data: &mut [u8], source: i32, tag: i32) -
         }
         // SAFETY: there is room for the piece, which stays until the request is done.
         let request = session.judge(unsafe { lanes.receive(&piece, rest.as_mut_ptr()) })?;
-        session.finish(request, piece.len)?;
+        session.finish_while(request, piece.len, meanwhile)?;
         if piece.len < PIECE {
             return Ok(());
         }
@@ -86,8 +96,8 @@ pub fn receive_into(session: &Session, data: &mut [u8], source: i32, tag: i32) -
     }
 }
 
-/// Receives a message whose first piece has come.
-pub fn receive(session: &Session, first: Envelope) -> Result<Received, Failure> {
+/// Receives a message whose first piece has come. `meanwhile` as above.
+pub fn receive(session: &Session, first: Envelope, meanwhile: &mut dyn FnMut()) -> Result<Received, Failure> {
     let lanes = session.lanes().expect("another rank is there");
     let mut received = Received(EMPTY);
     let mut piece = first;
@@ -97,12 +107,15 @@ pub fn receive(session: &Session, first: Envelope) -> Result<Received, Failure> 
         let to = received.0.data.cast::<u8>().wrapping_add(before);
         // SAFETY: there is room for the piece, which stays until the request is done.
         let request = session.judge(unsafe { lanes.receive(&piece, to) })?;
-        session.finish(request, piece.len)?;
+        session.finish_while(request, piece.len, meanwhile)?;
         if piece.len < PIECE {
             return Ok(received);
         }
         let (source, tag) = (Some(piece.source), Some(piece.tag));
-        piece = session.wait(|lanes| lanes.probe(Lane::Own, source, tag))?;
+        piece = session.wait(|lanes| {
+            meanwhile();
+            lanes.probe(Lane::Own, source, tag)
+        })?;
     }
 }
 

@@ -18,7 +18,8 @@ impl Service<'_> {
         if let Some(leaving) = self.handed[rank as usize - 1].take() {
             leaving.finish(self.session)?;
         }
-        let received = post::receive(self.session, envelope)?;
+        // Its sender may be in a long item, amid the message. Whoever waits for a deadline or a poll does not mind that.
+        let received = post::receive_while(self.session, envelope, &mut || self.watch.look(|| self.tally.clone()))?;
         let mut head = Reader(received.bytes());
         head.number();
         let peer = &mut self.peers[rank as usize - 1];
@@ -74,7 +75,9 @@ impl Service<'_> {
         len: usize,
         blocks: &mut Blocks,
     ) -> Result<(), Failure> {
-        let job = self.call.job;
+        let Service { call, desk, watch, tally, .. } = self;
+        let (job, halt, so_far) = (call.job, desk.halt, tally.clone());
+        let mut meanwhile = || watch.look(|| so_far.clone());
         // None came: all succeeded.
         let outcome = |at: usize| {
             let part = |from: usize| outcomes.get(8 * at + from..8 * at + from + 4);
@@ -96,26 +99,26 @@ impl Service<'_> {
                 let (data, len) = map.output_of(units);
                 if len > 0 {
                     // SAFETY: the caller's results of units that no worker here has.
-                    blocks.fill(unsafe { slice::from_raw_parts_mut(data, len) })?;
+                    blocks.fill_while(unsafe { slice::from_raw_parts_mut(data, len) }, &mut meanwhile)?;
                 }
             }
             Work::Bytes(bytes) => {
                 let mut packed = zeros(len)?;
-                blocks.fill(&mut packed)?;
+                blocks.fill_while(&mut packed, &mut meanwhile)?;
                 for (i, place) in units.clone().zip(packed_entries(&packed, units.len())) {
                     if !bytes.put_output(i, &packed[place]) {
-                        self.desk.halt.raise(Cause::NoRoomForResult);
+                        halt.raise(Cause::NoRoomForResult);
                     }
                 }
             }
             Work::Reduce(reduce) => {
                 let mut folds = zeros(len)?;
-                blocks.fill(&mut folds)?;
+                blocks.fill_while(&mut folds, &mut meanwhile)?;
                 let step = stride(reduce.acc_size);
                 for ((at, unit), fold) in units.enumerate().zip(folds.chunks_exact(step)) {
                     let failed = outcome(at).state == PAR_ITEM_FAILED;
                     let result = (!failed).then_some(&fold[..reduce.acc_size]);
-                    job.place(unit, result, self.desk.halt, &mut self.tally);
+                    job.place(unit, result, halt, tally);
                 }
             }
             _ => {}

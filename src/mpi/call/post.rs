@@ -75,7 +75,12 @@ pub fn send(session: &Session, to: i32, tag: i32, head: Writer) -> Result<(), Fa
 }
 
 pub fn receive(session: &Session, envelope: Envelope) -> Result<Received, Failure> {
-    pieces::receive(session, envelope)
+    receive_while(session, envelope, &mut || {})
+}
+
+/// The same, looking after something else as long as that takes.
+pub fn receive_while(session: &Session, envelope: Envelope, meanwhile: &mut dyn FnMut()) -> Result<Received, Failure> {
+    pieces::receive(session, envelope, meanwhile)
 }
 
 /// The blocks of a message whose head has been read.
@@ -93,6 +98,11 @@ impl<'s, 'a> Blocks<'s, 'a> {
 
     /// Receives the next block, which is as long as `data`.
     pub fn fill(&mut self, data: &mut [u8]) -> Result<(), Failure> {
+        self.fill_while(data, &mut || {})
+    }
+
+    /// The same, looking after something else as long as that takes.
+    pub fn fill_while(&mut self, data: &mut [u8], meanwhile: &mut dyn FnMut()) -> Result<(), Failure> {
         match &mut self.along {
             Some(rest) => {
                 let (block, after) = rest.split_at(data.len().min(rest.len()));
@@ -101,7 +111,7 @@ impl<'s, 'a> Blocks<'s, 'a> {
                 Ok(())
             }
             None if data.is_empty() => Ok(()),
-            None => pieces::receive_into(self.session, data, self.source, BLOCK),
+            None => pieces::receive_into(self.session, data, self.source, BLOCK, meanwhile),
         }
     }
 }
