@@ -148,12 +148,11 @@ impl<H: Handle> Mpi for Library<H> {
     }
 
     fn note_end(&self, has_ended: &'static AtomicBool) -> Answer<()> {
-        let Library { functions, constants } = self;
-        let (mut key, place) = (0, std::ptr::from_ref(has_ended).cast_mut().cast());
+        let (mut key, place) = (0, ptr::from_ref(has_ended).cast_mut().cast());
         // SAFETY: both functions are what MPI wants, and stay, as the flag does.
         unsafe {
-            check((functions.comm_create_keyval)(not_copied::<H>, note::<H>, &mut key, ptr::null_mut()))?;
-            check((functions.comm_set_attr)(constants.itself, key, place))
+            check((self.functions.comm_create_keyval)(not_copied::<H>, note::<H>, &mut key, ptr::null_mut()))?;
+            check((self.functions.comm_set_attr)(self.constants.itself, key, place))
         }
     }
 
