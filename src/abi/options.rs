@@ -69,8 +69,10 @@ pub struct par_options {
     /// own threads. The items of rank 0 count and travel to where they run (`in` may be NULL elsewhere), results, items,
     /// report and answer come to every rank. What a callback writes to `ctx`, or through `par_for`, stays on its rank. `workers`
     /// and the worker hooks are each rank's own; `cancel`, `timeout_ms` and `poll` are rank 0's. Ranks whose calls differ
-    /// in function, n, sizes, grain or flags all answer `PAR_EINVAL`, and nothing ran. The calling thread runs no items.
-    /// Without a launcher there is one rank, and the call is one on threads.
+    /// in function, n, sizes, grain or flags all answer `PAR_EINVAL`, and nothing ran. The calling
+    /// thread of a rank with one worker runs items itself where that is faster: on other ranks always, on rank 0 (which serves
+    /// the others) without `poll`, `timeout_ms` and hooks, and until an item takes much longer than the ones before. Other ranks
+    /// may wait for the end of such an item. Without a launcher there is one rank, and the call is one on threads.
     pub executor: u32,
     /// `PAR_KEEP_GOING` or 0.
     pub flags: u32,

@@ -50,6 +50,8 @@ impl Handle for Pointer {
 #[derive(Clone, Debug)]
 pub struct Constants<H> {
     pub world: H,
+    /// MPI_COMM_SELF.
+    pub itself: H,
     pub byte: H,
     pub errors_return: H,
     pub types: [H; TYPES],
@@ -80,6 +82,7 @@ impl Constants<Pointer> {
     pub fn standard() -> Constants<Pointer> {
         Constants {
             world: Pointer::from_word(0x101),
+            itself: Pointer::from_word(0x102),
             byte: Pointer::from_word(0x247),
             errors_return: Pointer::from_word(0x143),
             types: [0x240, 0x241, 0x250, 0x251, 0x258, 0x259, 0x210, 0x214].map(Pointer::from_word),
@@ -103,6 +106,7 @@ impl Constants<Pointer> {
         let object = |name| find(name).map(Pointer);
         Ok(Constants {
             world: object(c"ompi_mpi_comm_world")?,
+            itself: object(c"ompi_mpi_comm_self")?,
             byte: object(c"ompi_mpi_byte")?,
             errors_return: object(c"ompi_mpi_errors_return")?,
             types: [
@@ -142,6 +146,7 @@ impl Constants<c_int> {
     pub fn mpich() -> Constants<c_int> {
         Constants {
             world: 0x4400_0000,
+            itself: 0x4400_0001,
             byte: 0x4c00_010d,
             errors_return: 0x5400_0001,
             types: [

@@ -2,7 +2,7 @@
 
 use super::api::Lane;
 use super::failure::Failure;
-use super::messages::{self, PIECE};
+use super::pieces::{self, PIECE};
 use super::presence;
 use super::session::Session;
 use std::slice;
@@ -150,7 +150,13 @@ unsafe fn scatter_one_by_one(
 ) -> Result<(), Failure> {
     if session.rank != root {
         // SAFETY: the caller promises `each` bytes.
-        return messages::receive_into(session, unsafe { slice::from_raw_parts_mut(mine, each) }, root, SHARE);
+        return pieces::receive_into(
+            session,
+            unsafe { slice::from_raw_parts_mut(mine, each) },
+            root,
+            SHARE,
+            &mut || {},
+        );
     }
     for to in 0..session.size {
         let share = all.wrapping_add(to as usize * each);
@@ -159,7 +165,7 @@ unsafe fn scatter_one_by_one(
             unsafe { std::ptr::copy(share, mine, each) };
         } else {
             // SAFETY: the caller promises `each` bytes for each rank.
-            messages::send_pieces(session, Lane::Own, unsafe { slice::from_raw_parts(share, each) }, to, SHARE)?;
+            pieces::send(session, unsafe { slice::from_raw_parts(share, each) }, to, SHARE)?;
         }
     }
     Ok(())
@@ -174,7 +180,7 @@ unsafe fn gather_one_by_one(
 ) -> Result<(), Failure> {
     if session.rank != root {
         // SAFETY: the caller promises `each` bytes.
-        return messages::send_pieces(session, Lane::Own, unsafe { slice::from_raw_parts(mine, each) }, root, SHARE);
+        return pieces::send(session, unsafe { slice::from_raw_parts(mine, each) }, root, SHARE);
     }
     for from in 0..session.size {
         let share = all.wrapping_add(from as usize * each);
@@ -183,7 +189,7 @@ unsafe fn gather_one_by_one(
             unsafe { std::ptr::copy(mine, share, each) };
         } else {
             // SAFETY: the caller promises `each` bytes for each rank.
-            messages::receive_into(session, unsafe { slice::from_raw_parts_mut(share, each) }, from, SHARE)?;
+            pieces::receive_into(session, unsafe { slice::from_raw_parts_mut(share, each) }, from, SHARE, &mut || {})?;
         }
     }
     Ok(())

@@ -5,7 +5,8 @@
 //! MPI libraries leave threads and handlers behind.
 
 use super::abi::{Constants, Handle};
-use super::api::{Functions, Library, Mpi};
+use super::api::Mpi;
+use super::functions::{Functions, Library};
 use super::launcher::{self, Family, Launcher};
 use crate::environment;
 use std::ffi::{CStr, CString, OsStr, c_int, c_void};

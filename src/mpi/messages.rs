@@ -1,40 +1,28 @@
-//! Messages of any length between two ranks.
+//! The user's messages, of any length, between two ranks.
 //!
-//! MPI counts in ints, so a message goes in pieces of `PIECE` bytes and a last one that is shorter (it may be empty): a
-//! piece of full length says that another follows. Pieces of one message never mix with another's, since MPI keeps the
-//! order between two ranks on a lane and a rank sends one message at a time.
+//! A receiver does not know what will come, and to ask MPI first (a probe) takes as long as a short message. So it posts a
+//! receive at once, with room for any short message. A long one is announced by a short one that holds its length, and its
+//! bytes come behind in pieces that an int can count. An announcement is known by its length, so that every other short
+//! message travels as it is, without a copy; one that happens to be as long as an announcement is announced itself.
+//!
+//! Nothing comes between an announcement and its pieces, since MPI keeps the order between two ranks on a lane and a rank
+//! sends one message at a time.
 
-use super::api::{Envelope, Lane};
+use super::api::Lane;
 use super::failure::Failure;
-use super::mailbox::Letter;
+use super::pieces::PIECE;
 use super::presence::Doing;
 use super::session::Session;
+use super::tray::SHORT;
 use crate::abi::bytes::par_bytes;
 use crate::memory;
 use std::ptr;
 
-/// Half of what an int can count.
-pub const PIECE: usize = 1 << 30;
-
 /// What every MPI must admit; more works with some alone.
 const LAST_TAG: i32 = 32767;
 
-/// Memory from `malloc`, freed unless it is given away.
-pub struct Received(par_bytes);
-
-impl Received {
-    pub fn bytes(&self) -> &[u8] {
-        // SAFETY: the memory has as many bytes.
-        if self.0.len == 0 { &[] } else { unsafe { std::slice::from_raw_parts(self.0.data.cast(), self.0.len) } }
-    }
-}
-
-impl Drop for Received {
-    fn drop(&mut self) {
-        // SAFETY: the memory is malloc's, or NULL.
-        unsafe { libc::free(self.0.data) };
-    }
-}
+/// An announcement begins with the length that is announced. Its own is one that few messages have.
+const ANNOUNCEMENT: usize = 61;
 
 /// What has come: the caller owns the bytes.
 pub struct Message {
@@ -53,25 +41,32 @@ pub fn send(session: &mut Session, data: &[u8], to: i32, tag: i32) -> Result<(),
         return session.mailbox.put(tag, data);
     }
     session.begin(Doing::Sending(to))?;
-    send_pieces(session, Lane::User, data, to, tag)
+    if data.len() <= SHORT && data.len() != ANNOUNCEMENT {
+        return send_one(session, data, to, tag);
+    }
+    let mut announcement = [0; ANNOUNCEMENT];
+    announcement[..8].copy_from_slice(&(data.len() as u64).to_ne_bytes());
+    send_one(session, &announcement, to, tag)?;
+    data.chunks(PIECE).try_for_each(|piece| send_one(session, piece, to, tag)).map_err(|why| lost(session, why))
+}
+
+fn send_one(session: &Session, data: &[u8], to: i32, tag: i32) -> Result<(), Failure> {
+    let lanes = session.lanes().expect("another rank is there");
+    // SAFETY: the data stay until the request is done.
+    let request = session.judge(unsafe { lanes.send(Lane::User, data.as_ptr(), data.len(), to, tag) })?;
+    session.finish(request, data.len())
 }
 
 /// Receives the next message from `source` with `tag` (None: from anyone, with any).
 pub fn receive(session: &mut Session, source: Option<i32>, tag: Option<i32>) -> Result<Message, Failure> {
-    match next(session, source, tag)? {
-        Next::Letter(letter) => {
-            let mut received = Received(EMPTY);
-            grow(&mut received.0, letter.data.len())?;
-            // SAFETY: there is room for the letter.
-            unsafe { ptr::copy_nonoverlapping(letter.data.as_ptr(), received.0.data.cast(), letter.data.len()) };
-            Ok(Message { bytes: given(received), source: session.rank, tag: letter.tag })
-        }
-        Next::Envelope(first) => {
-            let (source, tag) = (first.source, first.tag);
-            let received = receive_pieces(session, Lane::User, first).map_err(|why| lost(session, why))?;
-            Ok(Message { bytes: given(received), source, tag })
-        }
-    }
+    let (next, source, tag) = next(session, &mut [], source, tag)?;
+    let bytes = match next {
+        Next::Letter(data) => copy_of(&data)?,
+        Next::InTray(len) => copy_of(session.tray.first(len))?,
+        Next::InRoom(_) => unreachable!("there is no room"),
+        Next::Announced(len) => receive_announced(session, len, source, tag).map_err(|why| lost(session, why))?,
+    };
+    Ok(Message { bytes, source, tag })
 }
 
 /// The same, where the caller has room for the message. Answers its length, source and tag.
@@ -81,17 +76,20 @@ pub fn receive_in_place(
     source: Option<i32>,
     tag: Option<i32>,
 ) -> Result<(usize, i32, i32), Failure> {
-    let (len, source, tag) = match next(session, source, tag)? {
-        Next::Letter(letter) => {
-            if let Some(room) = room.get_mut(..letter.data.len()) {
-                room.copy_from_slice(&letter.data);
-            }
-            (letter.data.len(), session.rank, letter.tag)
-        }
-        Next::Envelope(first) => {
-            let (source, tag) = (first.source, first.tag);
-            let len = receive_what_fits(session, room, first).map_err(|why| lost(session, why))?;
-            (len, source, tag)
+    let (next, source, tag) = next(session, room, source, tag)?;
+    let len = match next {
+        Next::Letter(data) => copy_what_fits(&data, room),
+        Next::InTray(len) => copy_what_fits(session.tray.first(len), room),
+        Next::InRoom(len) => len,
+        Next::Announced(len) => {
+            let fits = room.get_mut(..len);
+            let done = match fits {
+                // SAFETY: the room is there.
+                Some(place) => unsafe { receive_pieces(session, place.as_mut_ptr(), len, source, tag) },
+                None => forget_pieces(session, len, source, tag),
+            };
+            done.map_err(|why| lost(session, why))?;
+            len
         }
     };
     if len > room.len() {
@@ -109,13 +107,23 @@ fn lost(session: &Session, why: Failure) -> Failure {
     why
 }
 
+/// Where the next message is, and its length.
 enum Next {
-    Letter(Letter),
-    Envelope(Envelope),
+    Letter(Vec<u8>),
+    InTray(usize),
+    /// In the caller's.
+    InRoom(usize),
+    /// Still to be received.
+    Announced(usize),
 }
 
-/// Waits for a message.
-fn next(session: &mut Session, source: Option<i32>, tag: Option<i32>) -> Result<Next, Failure> {
+/// Waits for a message; answers its source and tag, too.
+fn next(
+    session: &mut Session,
+    room: &mut [u8],
+    source: Option<i32>,
+    tag: Option<i32>,
+) -> Result<(Next, i32, i32), Failure> {
     if let Some(source) = source {
         check_rank(session, "source", source)?;
     }
@@ -124,7 +132,7 @@ fn next(session: &mut Session, source: Option<i32>, tag: Option<i32>) -> Result<
     }
     let own = source.is_none_or(|source| source == session.rank);
     if let Some(letter) = own.then(|| session.mailbox.take(tag)).flatten() {
-        return Ok(Next::Letter(letter));
+        return Ok((Next::Letter(letter.data), session.rank, letter.tag));
     }
     if session.size == 1 || source == Some(session.rank) {
         return Err(Failure::mpi(format!(
@@ -133,7 +141,20 @@ fn next(session: &mut Session, source: Option<i32>, tag: Option<i32>) -> Result<
         )));
     }
     session.begin(Doing::Receiving(source))?;
-    session.await_message(|lanes| lanes.probe(Lane::User, source, tag)).map(Next::Envelope)
+    // What has room for every short message gets it without a copy.
+    let in_room = room.len() >= SHORT;
+    let place = if in_room { room.as_mut_ptr() } else { session.tray.as_mut_ptr() };
+    // SAFETY: both have as much room, and stay.
+    let arrival = unsafe { session.await_arrival(place, SHORT, source, tag) }?;
+    let next = match arrival.len {
+        ANNOUNCEMENT => {
+            // SAFETY: the announcement is there, and begins with a number.
+            Next::Announced(unsafe { place.cast::<u64>().read_unaligned() } as usize)
+        }
+        len if in_room => Next::InRoom(len),
+        len => Next::InTray(len),
+    };
+    Ok((next, arrival.source, arrival.tag))
 }
 
 fn check_rank(session: &Session, what: &str, rank: i32) -> Result<(), Failure> {
@@ -144,109 +165,66 @@ fn check_rank(session: &Session, what: &str, rank: i32) -> Result<(), Failure> {
     Err(Failure::argument(format!("{what} is {rank}, but ranks go from 0 to {last}")))
 }
 
-pub fn send_pieces(session: &Session, lane: Lane, data: &[u8], to: i32, tag: i32) -> Result<(), Failure> {
-    let lanes = session.lanes().expect("another rank is there");
-    let mut rest = data;
-    loop {
-        let (piece, after) = rest.split_at(rest.len().min(PIECE));
-        // SAFETY: the piece stays until the request is done.
-        let request = session.judge(unsafe { lanes.send(lane, piece.as_ptr(), piece.len(), to, tag) })?;
-        session.finish(request, piece.len())?;
-        if piece.len() < PIECE {
-            return Ok(());
-        }
-        rest = after;
+/// Receives the `len` bytes that were announced.
+///
+/// # Safety
+/// `data` has room for them.
+unsafe fn receive_pieces(session: &Session, data: *mut u8, len: usize, source: i32, tag: i32) -> Result<(), Failure> {
+    for begin in (0..len).step_by(PIECE) {
+        // SAFETY: the caller says so.
+        unsafe { receive_piece(session, data.add(begin), PIECE.min(len - begin), source, tag) }?;
     }
-}
-
-/// Receives a message of our own, whose length is known, from `source`.
-pub fn receive_into(session: &Session, data: &mut [u8], source: i32, tag: i32) -> Result<(), Failure> {
-    let lanes = session.lanes().expect("another rank is there");
-    let mut rest = data;
-    loop {
-        let piece = session.wait(|lanes| lanes.probe(Lane::Own, Some(source), Some(tag)))?;
-        if piece.len != rest.len().min(PIECE) {
-            return Err(Failure::mpi(format!(
-                "rank {source} sends {} bytes where {} were expected: make the same call on every rank",
-                piece.len,
-                rest.len().min(PIECE)
-            )));
-        }
-        // SAFETY: there is room for the piece, which stays until the request is done.
-        let request = session.judge(unsafe { lanes.receive(&piece, rest.as_mut_ptr()) })?;
-        session.finish(request, piece.len)?;
-        if piece.len < PIECE {
-            return Ok(());
-        }
-        rest = rest.split_at_mut(PIECE).1;
-    }
-}
-
-/// Receives a message whose first piece has come.
-pub fn receive_pieces(session: &Session, lane: Lane, first: Envelope) -> Result<Received, Failure> {
-    let lanes = session.lanes().expect("another rank is there");
-    let mut received = Received(EMPTY);
-    let mut piece = first;
-    loop {
-        let before = received.0.len;
-        grow(&mut received.0, before + piece.len)?;
-        let to = received.0.data.cast::<u8>().wrapping_add(before);
-        // SAFETY: there is room for the piece, which stays until the request is done.
-        let request = session.judge(unsafe { lanes.receive(&piece, to) })?;
-        session.finish(request, piece.len)?;
-        if piece.len < PIECE {
-            return Ok(received);
-        }
-        let (source, tag) = (Some(piece.source), Some(piece.tag));
-        piece = session.wait(|lanes| lanes.probe(lane, source, tag))?;
-    }
-}
-
-/// Receives a message whose first piece has come; what does not fit is received and forgotten. Answers its length.
-fn receive_what_fits(session: &Session, room: &mut [u8], first: Envelope) -> Result<usize, Failure> {
-    let lanes = session.lanes().expect("another rank is there");
-    let (mut len, mut piece, mut forgotten) = (0, first, Vec::new());
-    loop {
-        let to = match room.get_mut(len..len + piece.len) {
-            Some(place) => place.as_mut_ptr(),
-            None => {
-                let more = piece.len.saturating_sub(forgotten.len());
-                forgotten.try_reserve_exact(more).map_err(|_| Failure::memory("a message", piece.len))?;
-                forgotten.resize(piece.len, 0);
-                forgotten.as_mut_ptr()
-            }
-        };
-        // SAFETY: there is room for the piece, which stays until the request is done.
-        let request = session.judge(unsafe { lanes.receive(&piece, to) })?;
-        session.finish(request, piece.len)?;
-        len += piece.len;
-        if piece.len < PIECE {
-            return Ok(len);
-        }
-        let (source, tag) = (Some(piece.source), Some(piece.tag));
-        piece = session.wait(|lanes| lanes.probe(Lane::User, source, tag))?;
-    }
-}
-
-const EMPTY: par_bytes = par_bytes { data: ptr::null_mut(), len: 0 };
-
-fn given(received: Received) -> par_bytes {
-    let bytes = received.0;
-    std::mem::forget(received);
-    bytes
-}
-
-fn grow(bytes: &mut par_bytes, len: usize) -> Result<(), Failure> {
-    if len == bytes.len {
-        return Ok(());
-    }
-    // SAFETY: the memory is malloc's; what is behind `len` bytes is written before anyone reads it.
-    let data = unsafe { libc::realloc(bytes.data, len) };
-    if data.is_null() {
-        return Err(Failure::memory("a message", len));
-    }
-    *bytes = par_bytes { data, len };
     Ok(())
+}
+
+/// The same, for what does not fit.
+fn forget_pieces(session: &Session, len: usize, source: i32, tag: i32) -> Result<(), Failure> {
+    let place = allocate(PIECE.min(len))?.data;
+    for begin in (0..len).step_by(PIECE) {
+        // SAFETY: there is room for a piece. After a failure it is never freed, since MPI may still write there.
+        unsafe { receive_piece(session, place.cast(), PIECE.min(len - begin), source, tag) }?;
+    }
+    // SAFETY: the memory is malloc's.
+    unsafe { libc::free(place) };
+    Ok(())
+}
+
+/// # Safety
+/// `data` has room for `len` bytes.
+unsafe fn receive_piece(session: &Session, data: *mut u8, len: usize, source: i32, tag: i32) -> Result<(), Failure> {
+    let lanes = session.lanes().expect("another rank is there");
+    // SAFETY: the caller says so, and the place stays until the request is done.
+    let request = session.judge(unsafe { lanes.post(Lane::User, data, len, Some(source), Some(tag)) })?;
+    session.finish(request, len)
+}
+
+fn receive_announced(session: &Session, len: usize, source: i32, tag: i32) -> Result<par_bytes, Failure> {
+    let bytes = allocate(len)?;
+    // SAFETY: there is room for the message. After a failure it is never freed, since MPI may still write there.
+    unsafe { receive_pieces(session, bytes.data.cast(), len, source, tag) }.map(|()| bytes)
+}
+
+fn copy_of(data: &[u8]) -> Result<par_bytes, Failure> {
+    let bytes = allocate(data.len())?;
+    // SAFETY: there is room for the data.
+    unsafe { ptr::copy_nonoverlapping(data.as_ptr(), bytes.data.cast(), data.len()) };
+    Ok(bytes)
+}
+
+fn copy_what_fits(data: &[u8], room: &mut [u8]) -> usize {
+    if let Some(room) = room.get_mut(..data.len()) {
+        room.copy_from_slice(data);
+    }
+    data.len()
+}
+
+fn allocate(len: usize) -> Result<par_bytes, Failure> {
+    if len == 0 {
+        return Ok(par_bytes { data: ptr::null_mut(), len });
+    }
+    // SAFETY: what is there is written before anyone reads it.
+    let data = unsafe { libc::malloc(len) };
+    if data.is_null() { Err(Failure::memory("a message", len)) } else { Ok(par_bytes { data, len }) }
 }
 
 /// # Safety

@@ -6,16 +6,18 @@
 use super::api::{Answer, Code, Lanes, Mpi};
 use super::exit;
 use super::failure::Failure;
+use super::gate::{Gate, Pass};
 use super::launcher::{self, Launcher, Origin};
 use super::library::{self, Loaded};
 use super::mailbox::Mailbox;
 use super::output;
 use super::presence::{Doing, Presence};
+use super::tray::Tray;
 use super::wait::Patience;
 use crate::fork::process_token;
 use std::cell::Cell;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
 
 pub struct Session {
     pub rank: i32,
@@ -24,6 +26,8 @@ pub struct Session {
     peers: Option<Peers>,
     /// What this rank sent to itself.
     pub mailbox: Mailbox,
+    /// Where short messages arrive.
+    pub(super) tray: Tray,
     pub(super) presence: Presence,
     /// Why this rank can do nothing together with others any more.
     pub(super) broken: Cell<Option<&'static str>>,
@@ -46,7 +50,7 @@ enum State {
     Broken(String),
 }
 
-static STATE: Mutex<State> = Mutex::new(State::New);
+static STATE: Gate<State> = Gate::new(State::New);
 /// The process that the state belongs to; 0 before there is one.
 static OWNER: AtomicU64 = AtomicU64::new(0);
 /// Known since the first call, for callbacks and forked children.
@@ -54,11 +58,13 @@ static RANK: AtomicI32 = AtomicI32::new(-1);
 static SIZE: AtomicI32 = AtomicI32::new(-1);
 /// The library and its file.
 static NAME: OnceLock<String> = OnceLock::new();
+/// MPI has been finalized.
+static HAS_ENDED: AtomicBool = AtomicBool::new(false);
 /// Whether the one that is inside is a call with executor PAR_MPI.
 static MAPPING: AtomicBool = AtomicBool::new(false);
 
 /// The right to use MPI, held by one thread at a time.
-pub struct Access(MutexGuard<'static, State>);
+pub struct Access(Pass<State>);
 
 /// Waits for nobody: a second thread is refused. The first call of all initialises, which all ranks do together.
 pub fn enter() -> Result<Access, Failure> {
@@ -81,18 +87,21 @@ pub fn enter() -> Result<Access, Failure> {
     Ok(access)
 }
 
-fn lock() -> Result<MutexGuard<'static, State>, Failure> {
-    match STATE.try_lock() {
-        Ok(state) => Ok(state),
-        Err(TryLockError::Poisoned(state)) => Ok(state.into_inner()),
-        Err(TryLockError::WouldBlock) if OWNER.load(Relaxed) != process_token() => Err(forked(RANK.load(Relaxed))),
-        Err(TryLockError::WouldBlock) if MAPPING.load(Relaxed) => Err(Failure::not_supported(
-            "a call with executor PAR_MPI is running: callbacks cannot use ranks, and two threads cannot at once",
-        )),
-        Err(TryLockError::WouldBlock) => {
-            Err(Failure::mpi("another thread of this rank is inside a par_mpi call: one thread at a time"))
-        }
+fn lock() -> Result<Pass<State>, Failure> {
+    STATE.enter().ok_or_else(occupied)
+}
+
+#[cold]
+fn occupied() -> Failure {
+    if OWNER.load(Relaxed) != process_token() {
+        return forked(RANK.load(Relaxed));
     }
+    if MAPPING.load(Relaxed) {
+        return Failure::not_supported(
+            "a call with executor PAR_MPI is running: callbacks cannot use ranks, and two threads cannot at once",
+        );
+    }
+    Failure::mpi("another thread of this rank is inside a par_mpi call: one thread at a time")
 }
 
 /// The rank and the size if they are known, without being inside.
@@ -134,7 +143,7 @@ impl Access {
     }
 
     fn is_finalized(&self) -> bool {
-        matches!(&*self.0, State::Open(Session { peers: Some(peers), .. }) if peers.mpi.is_finalized())
+        matches!(&*self.0, State::Open(_)) && HAS_ENDED.load(Relaxed)
     }
 
     /// Ends MPI, with all ranks, if it was begun here.
@@ -245,6 +254,7 @@ fn start() -> Result<State, Failure> {
         patience.rest();
     }
     let lanes = mpi.open().map_err(|code| says(&name, mpi, code))?;
+    mpi.note_end(&HAS_ENDED).map_err(|code| says(&name, mpi, code))?;
     exit::watch(mpi);
     RANK.store(rank, Relaxed);
     SIZE.store(size, Relaxed);
@@ -290,8 +300,8 @@ fn says(name: &str, mpi: &dyn Mpi, code: Code) -> Failure {
 
 impl Session {
     fn alone() -> Session {
-        let (mailbox, presence) = (Mailbox::default(), Presence::new());
-        Session { rank: 0, size: 1, peers: None, mailbox, presence, broken: Cell::new(None) }
+        let (mailbox, tray, presence) = (Mailbox::default(), Tray::default(), Presence::new());
+        Session { rank: 0, size: 1, peers: None, mailbox, tray, presence, broken: Cell::new(None) }
     }
 
     /// What this rank does from now on, for others that wait for it.
@@ -300,7 +310,8 @@ impl Session {
         self.broken.get().map_or(Ok(()), |sentence| Err(Failure::mpi(sentence)))
     }
 
-    fn check_owner(&self) -> Result<(), Failure> {
+    /// Whether this process is the rank, and no child of it.
+    pub fn check_owner(&self) -> Result<(), Failure> {
         if self.peers.is_none() || OWNER.load(Relaxed) == process_token() {
             return Ok(());
         }

@@ -15,11 +15,15 @@ const DOZES_FROM: Duration = Duration::from_millis(50);
 const DOZE: Duration = Duration::from_micros(900);
 /// Reading the clock costs more than a look.
 const LOOKS_A_READING: u32 = 32;
+/// A thread that speaks while others of its process work is awake for so long: they may need its CPU. (It never yields: then
+/// it might get the CPU back milliseconds later, while one that sleeps gets it as soon as it wakes.)
+const AWAKE_BESIDE_WORKERS: Duration = Duration::from_micros(20);
 
 #[derive(Debug, Default)]
 pub struct Patience {
     /// Awake for so much longer.
     longer: Duration,
+    beside_workers: bool,
     eager: u32,
     looks: u32,
     is_long: bool,
@@ -30,6 +34,10 @@ impl Patience {
     /// While so many bytes move, each look moves some of them along: they may go at a billion bytes a second.
     pub fn for_bytes(len: usize) -> Patience {
         Patience { longer: Duration::from_nanos(len as u64), ..Patience::default() }
+    }
+
+    pub fn beside_workers() -> Patience {
+        Patience { beside_workers: true, ..Patience::default() }
     }
 
     /// Call it when a look found nothing. Whether the host wants the wait to end, where it can.
@@ -58,8 +66,9 @@ impl Patience {
             return None;
         }
         let waited = self.since.get_or_insert_with(Instant::now).elapsed();
+        let awake = if self.beside_workers { AWAKE_BESIDE_WORKERS } else { AWAKE };
         match waited {
-            _ if waited < AWAKE + self.longer => {
+            _ if waited < awake + self.longer => {
                 self.looks = 1;
                 None
             }
@@ -78,6 +87,6 @@ impl Patience {
 
     /// Something came: the next may come soon.
     pub fn restart(&mut self) {
-        *self = Patience::default();
+        *self = Patience { beside_workers: self.beside_workers, ..Patience::default() };
     }
 }

@@ -1,6 +1,6 @@
 //! What a session waits for, and when it gives up: something to look at, a request, and the end of all ranks.
 
-use super::api::{Answer, Envelope, Lane, Lanes, Request};
+use super::api::{Answer, Arrival, Lane, Lanes, Recalled, Request};
 use super::failure::Failure;
 use super::presence::{Doing, Inquiry};
 use super::session::Session;
@@ -13,19 +13,52 @@ impl Session {
         self.wait_with(Patience::default(), look)
     }
 
-    /// Looks until a message has come; the host may end the wait, since nothing has begun yet.
-    pub fn await_message(
+    /// Receives the next message of the user's into `data`. The host may end the wait; then, as after one in vain, the receive
+    /// is taken back, so that it takes nobody's message.
+    ///
+    /// # Safety
+    /// `data` has `room` bytes, and stays.
+    pub(super) unsafe fn await_arrival(
         &self,
-        mut look: impl FnMut(&dyn Lanes) -> Answer<Option<Envelope>>,
-    ) -> Result<Envelope, Failure> {
-        let found =
-            self.wait_until(
-                Patience::default(),
-                |lanes, host_ends| {
-                    if host_ends { Ok(Some(None)) } else { Ok(look(lanes)?.map(Some)) }
-                },
-            )?;
-        found.ok_or_else(|| Failure::canceled("the function of par_mpi_while_waiting ended the wait"))
+        data: *mut u8,
+        room: usize,
+        source: Option<i32>,
+        tag: Option<i32>,
+    ) -> Result<Arrival, Failure> {
+        let lanes = self.lanes().expect("only who has peers waits for them");
+        // SAFETY: the caller says so.
+        let mut request = self.judge(unsafe { lanes.post(Lane::User, data, room, source, tag) })?;
+        let mut is_open = true;
+        let waited = self.wait_until(Patience::default(), |lanes, host_ends| match lanes.arrived(&mut request) {
+            Ok(None) if host_ends => Ok(Some(None)),
+            Ok(None) => Ok(None),
+            Ok(arrival) => Ok(Some(arrival)),
+            Err(code) => {
+                is_open = false;
+                Err(code)
+            }
+        });
+        match waited {
+            Ok(Some(arrival)) => Ok(arrival),
+            Err(failure) if !is_open => Err(failure),
+            ended => match self.take_back(lanes, request).inspect_err(|why| self.break_off(&why.sentence))? {
+                Some(arrival) => Ok(arrival),
+                None => Err(ended
+                    .err()
+                    .unwrap_or_else(|| Failure::canceled("the function of par_mpi_while_waiting ended the wait"))),
+            },
+        }
+    }
+
+    /// Some: a message was faster.
+    #[cold]
+    fn take_back(&self, lanes: &dyn Lanes, mut request: Request) -> Result<Option<Arrival>, Failure> {
+        self.judge(lanes.recall(&mut request))?;
+        self.wait(|lanes| match lanes.recalled(&mut request)? {
+            Recalled::Unknown => Ok(None),
+            Recalled::Unused => Ok(Some(None)),
+            Recalled::Used(arrival) => Ok(Some(Some(arrival))),
+        })
     }
 
     fn wait_with<T>(
@@ -77,8 +110,16 @@ impl Session {
     }
 
     /// Waits until what has begun is done. It moves `len` bytes.
-    pub fn finish(&self, mut request: Request, len: usize) -> Result<(), Failure> {
-        self.wait_with(Patience::for_bytes(len), |lanes| Ok(lanes.test(&mut request)?.then_some(())))
+    pub fn finish(&self, request: Request, len: usize) -> Result<(), Failure> {
+        self.finish_while(request, len, &mut || {})
+    }
+
+    /// The same, looking after something else between two looks.
+    pub fn finish_while(&self, mut request: Request, len: usize, meanwhile: &mut dyn FnMut()) -> Result<(), Failure> {
+        self.wait_with(Patience::for_bytes(len), |lanes| {
+            meanwhile();
+            Ok(lanes.test(&mut request)?.then_some(()))
+        })
     }
 
     pub(super) fn barrier_before_the_end(&self) -> Result<(), Failure> {

@@ -36,6 +36,7 @@ use sites::Site;
 pub use solo::Solo;
 use std::time::{Duration, Instant};
 use worker::contain;
+pub use worker::end_the_child;
 
 /// From so much work on, a sleeping helper is woken.
 const WAKE_FROM: Picos = 70 * MICRO;

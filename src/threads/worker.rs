@@ -230,7 +230,7 @@ pub fn contain(halt: &Halt, work: impl FnOnce()) {
 
 /// A callback forked on a helper thread, and the child came back out of it. The call's caller does not exist here, so
 /// there is nobody to answer to and nothing to wait for.
-fn end_the_child() -> ! {
+pub fn end_the_child() -> ! {
     const SENTENCE: &str = "libparmap: a child that was forked inside a callback returned from it, and was ended: \
                             end such a child with _exit or exec\n";
     // SAFETY: plain system calls; nothing of the parent's is flushed or run.

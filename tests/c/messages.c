@@ -52,7 +52,8 @@ static void check_message(const par_bytes *message, size_t len, int from)
             broken(__FILE__, __LINE__, "byte %zu of %zu from rank %d is wrong", i, len, from);
 }
 
-static const size_t lengths[] = {0, 1, 7, 4095, 4096, 65537, 1000000, 5000000};
+/* On both sides of where a message is announced, and as long as an announcement. */
+static const size_t lengths[] = {0, 1, 7, 60, 61, 62, 4095, 4096, 4097, 65537, 1000000, 5000000};
 #define LENGTHS (sizeof lengths / sizeof lengths[0])
 
 static void a_message_arrives_whole_whatever_its_length(void)
@@ -142,6 +143,78 @@ static void a_message_comes_to_memory_of_the_callers_if_it_fits(void)
     check(par_mpi_send("again", 5, next, 3));
     check(par_mpi_receive_into(text, sizeof text, &len, previous, 3, NULL, NULL));
     CHECK_EQUAL(len, 5);
+}
+
+/* Room for many bytes is filled without a detour, by short messages, too. */
+static void a_message_comes_to_large_memory_of_the_callers(void)
+{
+    static unsigned char room[5000000];
+    arrive();
+    for (size_t i = 0; i < LENGTHS; i++) {
+        unsigned char *data = message_of(lengths[i]);
+        par_bytes message = {lengths[i] ? room : NULL, 0};
+        int from = -1, tag = -1;
+        if (rank == 0 || size == 1)
+            check(par_mpi_send(data, lengths[i], next, (int)i));
+        check(par_mpi_receive_into(room, sizeof room, &message.len, PAR_MPI_ANY, PAR_MPI_ANY, &from, &tag));
+        check_message(&message, lengths[i], previous);
+        CHECK(from == previous && tag == (int)i);
+        if (rank != 0)
+            check(par_mpi_send(data, lengths[i], next, (int)i));
+        free(data);
+        check(par_mpi_barrier()); /* or a fast sender's next message would be another's */
+    }
+}
+
+static void a_long_message_without_room_is_named_and_the_next_one_comes(void)
+{
+    char room[5000];
+    unsigned char *data;
+    size_t len = 0;
+    arrive();
+    data = message_of(1000000);
+    for (int sends = 1; sends >= 0; sends--) { /* rank 0 first, so that a rank receives before it sends */
+        if (sends == (rank == 0)) {
+            check(par_mpi_send(data, 1000000, next, 6));
+            check(par_mpi_send("next", 4, next, 6));
+        }
+        if (sends == (rank != 0)) {
+            CHECK_REFUSED(par_mpi_receive_into(room, sizeof room, &len, previous, 6, NULL, NULL), "has 1000000 bytes");
+            check(par_mpi_receive_into(room, sizeof room, &len, previous, 6, NULL, NULL));
+            CHECK(len == 4 && memcmp(room, "next", 4) == 0);
+        }
+    }
+    free(data);
+}
+
+static int end_the_wait(void *ctx)
+{
+    (void)ctx;
+    return 1;
+}
+
+static void a_wait_that_the_host_ends_takes_no_message(void)
+{
+    static char room[10000];
+    par_bytes message = {NULL, 0};
+    size_t len = 0;
+    arrive();
+    if (rank == 0 && size > 1) {
+        par_mpi_while_waiting(end_the_wait, NULL);
+        for (int turn = 0; turn < 10; turn++) {
+            CHECK_EQUAL(par_mpi_receive(&message, PAR_MPI_ANY, PAR_MPI_ANY, NULL, NULL), PAR_ECANCELED);
+            CHECK_EQUAL(par_mpi_receive_into(room, sizeof room, &len, 1, 9, NULL, NULL), PAR_ECANCELED);
+        }
+        par_mpi_while_waiting(NULL, NULL);
+    }
+    check(par_mpi_barrier());
+    if (rank == 1)
+        check(par_mpi_send("kept", 4, 0, 9));
+    if (rank == 0 && size > 1) {
+        check(par_mpi_receive(&message, 1, 9, NULL, NULL));
+        CHECK(message.len == 4 && memcmp(message.data, "kept", 4) == 0);
+    }
+    par_bytes_free(&message, 1);
 }
 
 static void broadcast_scatter_and_gather_move_everyones_bytes(void)
@@ -322,6 +395,9 @@ const promise promises[] = {
     PROMISE(a_receiver_learns_who_sent_what),
     PROMISE(messages_with_one_tag_keep_their_order_and_tags_tell_them_apart),
     PROMISE(a_message_comes_to_memory_of_the_callers_if_it_fits),
+    PROMISE(a_message_comes_to_large_memory_of_the_callers),
+    PROMISE(a_long_message_without_room_is_named_and_the_next_one_comes),
+    PROMISE(a_wait_that_the_host_ends_takes_no_message),
     PROMISE(broadcast_scatter_and_gather_move_everyones_bytes),
     PROMISE(nothing_at_all_may_be_at_null),
     PROMISE(every_type_is_reduced_by_every_operation_it_has),

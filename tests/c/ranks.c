@@ -214,6 +214,27 @@ static void hundreds_of_calls_in_a_row(void)
     }
 }
 
+/* One item in 5000 takes longer than anybody expects of the others. */
+static int twice_at_last(const void *item, void *result, void *ctx)
+{
+    if (*(const int *)item % 5000 == 4999)
+        sleep_ms(40);
+    return twice(item, result, ctx);
+}
+
+static void long_items_among_brief_ones_run_like_any(void)
+{
+    for (int call = 0; call < 3; call++) {
+        par_options options = on_ranks(1);
+        fill();
+        check(par_map(twice_at_last, NULL, in, sizeof in[0], out, sizeof out[0], MANY, &options), PAR_OK);
+        for (int i = 0; i < MANY; i++)
+            CHECK_EQUAL(out[i], 2 * i);
+        CHECK_EQUAL(all(ran), MANY);
+        CHECK(report.done == MANY && report.workers <= (size_t)size);
+    }
+}
+
 static int map_threads(const void *item, void *result, void *ctx)
 {
     int inner[50], doubled[50];
@@ -250,6 +271,7 @@ const promise promises[] = {
     PROMISE(no_range_but_the_last_is_shorter_than_the_grain),
     PROMISE(results_of_any_length_reach_every_rank),
     PROMISE(a_sum_has_the_same_bits_as_on_threads),
+    PROMISE(long_items_among_brief_ones_run_like_any),
     PROMISE(hundreds_of_calls_in_a_row),
     PROMISE(a_callback_may_use_threads_but_not_ranks),
     {NULL, NULL},

@@ -154,6 +154,23 @@ static void rank_0s_deadline_stops_all_ranks(void)
     check_outcomes();
 }
 
+static int twenty_ms(const void *item, void *result, void *ctx)
+{
+    sleep_ms(19);
+    return one_ms(item, result, ctx);
+}
+
+/* A rank that works on one thread hears of it before it has done its 80 items. */
+static void a_deadline_holds_amid_a_long_grain(void)
+{
+    par_options options = with_items(1);
+    options.grain = N / 5;
+    options.timeout_ms = 100;
+    check(map(twenty_ms, N, &options), PAR_ETIMEDOUT);
+    CHECK(size == 1 || report.wall_ns < 1000000000);
+    check_outcomes();
+}
+
 static int polls;
 static size_t seen;
 
@@ -179,6 +196,46 @@ static void poll_on_rank_0_sees_the_work_of_all_and_may_stop_it(void)
         CHECK(rank != 0 || (seen == report.done && polls >= 5));
         check_outcomes();
     }
+}
+
+enum { WIDE = 400, WIDES = 30000 };
+
+static int naps;
+
+static int wide(const void *item, void *result, void *ctx)
+{
+    (void)ctx;
+    memset(result, 1, WIDE);
+    if (rank != 0 && *(const int *)item % 199 == 0 && naps++ < 6)
+        sleep_ms(400);
+    return 0;
+}
+
+static unsigned long long polled, longest;
+
+static int measure(const par_progress *progress, void *ctx)
+{
+    (void)ctx;
+    if (progress->elapsed_ns - polled > longest)
+        longest = progress->elapsed_ns - polled;
+    polled = progress->elapsed_ns;
+    return 0;
+}
+
+/* Brief items are fetched ahead, so that a rank may begin a long one while its results are on their way. */
+static void poll_is_called_while_a_rank_sends_and_is_in_an_item(void)
+{
+    static int wide_in[WIDES];
+    static char wide_out[WIDES][WIDE];
+    par_options options = on_ranks(1);
+    options.poll = measure;
+    options.poll_ms = 5;
+    polled = longest = 0;
+    naps = 0;
+    for (int i = 0; i < WIDES; i++)
+        wide_in[i] = i;
+    check(par_map(wide, NULL, wide_in, sizeof wide_in[0], wide_out, WIDE, WIDES, &options), PAR_OK);
+    CHECK(longest < 300000000);
 }
 
 static int started, stopped;
@@ -283,7 +340,9 @@ const promise promises[] = {
     PROMISE(a_reduce_keeps_going_without_the_ranges_that_fail),
     PROMISE(rank_0s_flag_stops_all_ranks),
     PROMISE(rank_0s_deadline_stops_all_ranks),
+    PROMISE(a_deadline_holds_amid_a_long_grain),
     PROMISE(poll_on_rank_0_sees_the_work_of_all_and_may_stop_it),
+    PROMISE(poll_is_called_while_a_rank_sends_and_is_in_an_item),
     PROMISE(hooks_run_around_each_worker_that_takes_part),
     PROMISE(calls_that_do_not_match_are_refused_on_every_rank),
     PROMISE(a_call_that_one_rank_refuses_is_refused_on_all),

@@ -1,7 +1,7 @@
 //! How a call begins on rank 0: all ranks come, and all make the same call, or none does.
 
 use super::post;
-use super::serve::Peer;
+use super::service::Peer;
 use super::signature::Signature;
 use super::wire::{Reader, Writer};
 use crate::abi::status::PAR_EMPI;
@@ -47,7 +47,7 @@ pub fn assemble(
     for rank in 1..session.size {
         let mut head = Writer::default();
         head.number(post::REFUSED).bytes(objection.as_bytes());
-        post::send(session, rank, post::FROM_RANK_0, head, &[])?;
+        post::send(session, rank, post::FROM_RANK_0, head)?;
     }
     Err(Failure::argument(objection))
 }

@@ -8,7 +8,7 @@ use super::chunk::{Block, Chunk, pack_entries};
 use super::crew::{self, Farewell, Worker};
 use super::deliver::{self, Summary};
 use super::desk::Desk;
-use super::post::{self, Blocks};
+use super::post::{self, Blocks, Leaving};
 use super::share;
 use super::signature::Signature;
 use super::wire::{Reader, Writer};
@@ -18,12 +18,10 @@ use crate::mpi::api::{Envelope, Lane};
 use crate::mpi::failure::Failure;
 use crate::mpi::session::Session;
 use crate::mpi::wait::Patience;
-use crate::schedule::Picos;
+use crate::schedule::{NANO, Picos};
 use std::slice;
 use std::sync::Arc;
-
-/// A journey to rank 0 and back takes about as long: more is fetched when there is no more than this to do.
-const AHEAD: Picos = share::LONG;
+use std::time::Instant;
 
 /// Takes part in a call that rank 0 leads.
 pub fn attend(call: &Call, session: &Session) -> Result<Outcome, Failure> {
@@ -35,16 +33,22 @@ pub fn attend(call: &Call, session: &Session) -> Result<Outcome, Failure> {
         session,
         desk: &desk,
         waits_for_answer: true,
+        asked: None,
+        asked_at: Instant::now(),
+        ahead: share::AHEAD,
         told_nothing: false,
         told_cause: false,
+        spare: None,
         identity: Vec::new(),
         end: None,
     };
     // Rank 0 may come late, or not at all; workers are not needed before it has.
     let answer = session.wait(|lanes| lanes.probe(Lane::Own, Some(0), Some(post::FROM_RANK_0)))?;
     attendance.hear(answer)?;
+    // A worker that has to wait for messages anyway does the speaking, too: it looks for an answer between its hand-outs.
+    let alone = call.options.workers == 1;
     let (said, farewell) = match attendance.end {
-        None => crew::work_while(&desk, call.options, |worker| attendance.run(worker)),
+        None => crew::work_while(&desk, call.options, alone, |worker| attendance.run(worker, alone)),
         Some(_) => (Ok(()), Farewell::default()),
     };
     said?;
@@ -63,7 +67,7 @@ pub fn decline(session: &Session, signature: &Signature) -> Result<(), Failure> 
     let mut head = Writer::default();
     head.number(post::HELLO);
     signature.write(&mut head);
-    post::send(session, 0, post::TO_RANK_0, head, &[])?;
+    post::send(session, 0, post::TO_RANK_0, head)?;
     let answer = session.wait(|lanes| lanes.probe(Lane::Own, Some(0), Some(post::FROM_RANK_0)))?;
     post::receive(session, answer).map(drop)
 }
@@ -73,7 +77,7 @@ fn greet(session: &Session, signature: &Signature, call: &Call) -> Result<(), Fa
     head.number(post::HELLO);
     signature.write(&mut head);
     head.size(call.options.workers).number(u64::from(call.options.items.wanted()));
-    post::send(session, 0, post::TO_RANK_0, head, &[])
+    post::send(session, 0, post::TO_RANK_0, head)
 }
 
 /// How a call ends for this rank.
@@ -82,22 +86,32 @@ enum Answer {
     End(Summary),
 }
 
+/// What holds the results of a request: chunks, and what was packed.
+type Sent = (Vec<Arc<Chunk>>, Arc<[Vec<u8>]>);
+
 struct Attendance<'a> {
     call: &'a Call<'a>,
     session: &'a Session,
     desk: &'a Desk<'a>,
     waits_for_answer: bool,
+    /// The last request, which has left when it is answered.
+    asked: Option<Leaving<Sent>>,
+    asked_at: Instant,
+    /// More is fetched when there is no more than this to do.
+    ahead: Picos,
     /// Rank 0 had nothing more; it may again when a rank gives something back.
     told_nothing: bool,
     told_cause: bool,
+    /// Memory that fresh pages need not be found for.
+    spare: Option<Block>,
     /// What the ranges of a reduce start from.
     identity: Vec<u8>,
     end: Option<Answer>,
 }
 
 impl Attendance<'_> {
-    fn run(&mut self, mut worker: Option<&mut Worker>) -> Result<(), Failure> {
-        let mut patience = Patience::default();
+    fn run(&mut self, worker: &mut Worker, alone: bool) -> Result<(), Failure> {
+        let mut patience = if alone { Patience::default() } else { Patience::beside_workers() };
         while self.end.is_none() {
             let lanes = self.session.lanes().expect("rank 0 is there");
             if let Some(answer) = self.session.judge(lanes.probe(Lane::Own, Some(0), Some(post::FROM_RANK_0)))? {
@@ -114,12 +128,15 @@ impl Attendance<'_> {
                 patience.restart();
                 continue;
             }
-            if worker.as_mut().is_some_and(|worker| worker.step(false)) {
+            if worker.step() {
+                self.session.check_owner()?;
+                patience.restart();
                 continue;
             }
             match patience.nap() {
                 Some(nap) => self.desk.sleep(nap),
-                None => std::thread::yield_now(),
+                None if alone => std::thread::yield_now(),
+                None => std::hint::spin_loop(),
             }
         }
         Ok(())
@@ -130,8 +147,8 @@ impl Attendance<'_> {
         let state = self.desk.state();
         let has_nothing = state.left() == 0 && state.out == 0;
         let has_news = !state.finished.is_empty() || self.desk.halt.stops() && !self.told_cause;
-        let runs_out =
-            state.left() == 0 && state.idle > 0 || state.supply(self.desk.workers).is_some_and(|supply| supply < AHEAD);
+        let runs_out = state.left() == 0 && state.idle > 0
+            || state.supply(self.desk.workers).is_some_and(|supply| supply < self.ahead);
         has_nothing
             || state.deserted
             || has_news && self.desk.halt.stops()
@@ -166,7 +183,7 @@ impl Attendance<'_> {
         let packed = self.pack(&ran)?;
         let mut blocks: Vec<&[u8]> = Vec::new();
         head.size(ran.len());
-        let mut packed = packed.iter();
+        let mut next_packed = packed.iter();
         for (chunk, ranges) in &ran {
             head.range(&chunk.units).ranges(ranges);
             for range in ranges {
@@ -180,20 +197,23 @@ impl Attendance<'_> {
                         (data, len) => unsafe { slice::from_raw_parts(data.cast_const(), len) },
                     },
                     Work::Reduce(_) => chunk.folds_of(range.clone()),
-                    Work::Bytes(_) => packed.next().expect("each range is packed").as_slice(),
+                    Work::Bytes(_) => next_packed.next().expect("each range is packed").as_slice(),
                     _ => &[],
                 };
                 head.size(block.len());
                 blocks.push(block);
             }
         }
-        self.waits_for_answer = true;
-        post::send(self.session, 0, post::TO_RANK_0, head, &blocks)
+        (self.waits_for_answer, self.asked_at) = (true, Instant::now());
+        let kept = (finished.clone(), packed.clone());
+        // SAFETY: the blocks are the caller's results, which nobody writes any more, or lie in the chunks, or are packed.
+        self.asked = Some(unsafe { post::begin(self.session, 0, post::TO_RANK_0, head, &blocks, kept) }?);
+        Ok(())
     }
 
     /// The results of a map of bytes, range by range.
-    fn pack(&self, ran: &[(&Arc<Chunk>, Vec<std::ops::Range<usize>>)]) -> Result<Vec<Vec<u8>>, Failure> {
-        let Work::Bytes(bytes) = self.call.job.work() else { return Ok(Vec::new()) };
+    fn pack(&self, ran: &[(&Arc<Chunk>, Vec<std::ops::Range<usize>>)]) -> Result<Arc<[Vec<u8>]>, Failure> {
+        let Work::Bytes(bytes) = self.call.job.work() else { return Ok(Arc::default()) };
         let ranges = ran.iter().flat_map(|(_, ranges)| ranges);
         ranges
             .map(|range| {
@@ -206,7 +226,16 @@ impl Attendance<'_> {
     fn hear(&mut self, envelope: Envelope) -> Result<(), Failure> {
         let received = post::receive(self.session, envelope)?;
         let mut head = Reader(received.bytes());
-        match head.number() {
+        let kind = head.number();
+        if kind != post::STOP
+            && let Some(leaving) = self.asked.take()
+        {
+            let (chunks, _) = leaving.finish(self.session)?;
+            let blocks = chunks.into_iter().filter_map(Arc::into_inner).map(Chunk::into_block);
+            self.ahead = share::ahead(self.ahead, self.asked_at.elapsed().as_nanos() as Picos * NANO);
+            self.spare = blocks.last().or(self.spare.take());
+        }
+        match kind {
             post::WORK => {
                 self.waits_for_answer = false;
                 self.told_nothing = false;
@@ -227,8 +256,13 @@ impl Attendance<'_> {
                 Ok(())
             }
             _ => {
-                self.end = Some(Answer::End(Summary::read(&mut head)));
-                Ok(())
+                let summary = Summary::read(&mut head);
+                let mut blocks = Blocks::new(self.session, 0, &mut head);
+                deliver::results(self.call.job, &summary).into_iter().try_for_each(|result| blocks.fill(result))?;
+                self.end = Some(Answer::End(summary));
+                // Some libraries tell the sender that all has come only when they are called again.
+                let lanes = self.session.lanes().expect("rank 0 is there");
+                self.session.judge(lanes.probe(Lane::Own, Some(0), Some(post::NOTHING))).map(drop)
             }
         }
     }
@@ -241,7 +275,12 @@ impl Attendance<'_> {
             self.identity = identity.to_vec();
         }
         let len = head.size();
-        let mut input = Block::new(len).ok_or_else(|| Failure::memory("items from rank 0", len))?;
+        let mut input = self
+            .spare
+            .take()
+            .unwrap_or_default()
+            .reuse(len)
+            .ok_or_else(|| Failure::memory("items from rank 0", len))?;
         Blocks::new(self.session, 0, &mut head).fill(input.bytes())?;
         let chunk = Chunk::new(self.call.job, units.clone(), input, wants_outcomes, &self.identity)
             .ok_or_else(|| Failure::memory("a hand-out from rank 0", len))?;

@@ -32,6 +32,15 @@ impl Block {
         Some(Block { lines, len })
     }
 
+    /// The same memory for other bytes, where it has room for them.
+    pub fn reuse(mut self, len: usize) -> Option<Block> {
+        if len.div_ceil(ALIGNMENT) > self.lines.len() {
+            return Block::new(len);
+        }
+        self.len = len;
+        Some(self)
+    }
+
     pub fn bytes(&mut self) -> &mut [u8] {
         // SAFETY: the lines are as many bytes or more.
         unsafe { slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
@@ -54,7 +63,7 @@ pub struct Chunk {
     folds: *mut u8,
     stride: usize,
     /// What the pointers above and those of the job point to; workers write there.
-    _memory: (Block, Vec<par_bytes>, Vec<par_item>, Block),
+    memory: (Block, Vec<par_bytes>, Vec<par_item>, Block),
     progress: Mutex<Progress>,
 }
 
@@ -110,8 +119,13 @@ impl Chunk {
             stride: step,
             progress: Mutex::new(Progress { open: units.len(), ran: Vec::new() }),
             units,
-            _memory: (input, entries, outcomes, folds),
+            memory: (input, entries, outcomes, folds),
         })
+    }
+
+    /// The memory of its input, for the next chunk.
+    pub fn into_block(self) -> Block {
+        self.memory.0
     }
 
     /// Notes that nobody has these units any more, the first `ran` of which have run. Whether they were the last.

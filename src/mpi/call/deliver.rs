@@ -3,12 +3,13 @@
 use super::Call;
 use super::wire::{Reader, Writer};
 use crate::abi::status::{PAR_ITEM_OK, par_item};
-use crate::job::{BytesWork, Cause, Outcome, Work};
+use crate::job::{BytesWork, Cause, Job, Outcome, Work};
 use crate::mpi::api::Lane;
 use crate::mpi::collectives::broadcast_on;
 use crate::mpi::failure::Failure;
 use crate::mpi::session::Session;
 use std::ops::Range;
+use std::slice;
 
 /// What rank 0 tells each rank before the results.
 #[derive(Debug, Default)]
@@ -17,7 +18,13 @@ pub struct Summary {
     /// Units that did not run, in order.
     pub gaps: Vec<Range<usize>>,
     pub wants_outcomes: bool,
+    /// Of a map with one other rank: the units whose results that rank is sent along, since it has the others. None: they
+    /// are broadcast.
+    pub lacking: Option<Vec<Range<usize>>>,
 }
+
+/// More pieces than this take longer than a broadcast.
+const MOST_PIECES: usize = 1000;
 
 impl Summary {
     pub fn write(&self, to: &mut Writer) {
@@ -26,6 +33,7 @@ impl Summary {
         to.number(cause.map_or(0, |cause| cause as u64)).size(*done).size(*failed).size(first);
         to.number(u64::from(item.state)).number(item.code as u32 as u64).size(*workers).number(*busy);
         to.ranges(&self.gaps).number(u64::from(self.wants_outcomes));
+        to.number(u64::from(self.lacking.is_some())).ranges(self.lacking.as_deref().unwrap_or_default());
     }
 
     pub fn read(from: &mut Reader) -> Summary {
@@ -35,15 +43,43 @@ impl Summary {
         let first = first.checked_sub(1).map(|index| (index, item));
         let (workers, busy) = (from.size(), from.number());
         let outcome = Outcome { cause, done, failed, first, workers, busy, ..Outcome::default() };
-        Summary { outcome, gaps: from.ranges(), wants_outcomes: from.number() != 0 }
+        let (gaps, wants_outcomes) = (from.ranges(), from.number() != 0);
+        let (is_apart, lacking) = (from.number() != 0, from.ranges());
+        Summary { outcome, gaps, wants_outcomes, lacking: is_apart.then_some(lacking) }
+    }
+
+    /// Notes what the one other rank lacks, `theirs` being what it ran.
+    pub fn send_apart(&mut self, units: usize, mut theirs: Vec<Range<usize>>) {
+        theirs.sort_unstable_by_key(|range| range.start);
+        let known = theirs.iter().chain(&self.gaps).cloned();
+        let mut known: Vec<_> = known.collect();
+        known.sort_unstable_by_key(|range| range.start);
+        let lacking = between(&known, units);
+        self.lacking = (lacking.len() <= MOST_PIECES).then_some(lacking);
     }
 
     /// The units that ran, in order.
     fn ran(&self, units: usize) -> Vec<Range<usize>> {
-        let begins = std::iter::once(0).chain(self.gaps.iter().map(|gap| gap.end));
-        let ends = self.gaps.iter().map(|gap| gap.start).chain(std::iter::once(units));
-        begins.zip(ends).map(|(begin, end)| begin..end).filter(|range| !range.is_empty()).collect()
+        between(&self.gaps, units)
     }
+}
+
+/// The units that are in none of `ranges`, which are in order.
+fn between(ranges: &[Range<usize>], units: usize) -> Vec<Range<usize>> {
+    let begins = std::iter::once(0).chain(ranges.iter().map(|range| range.end));
+    let ends = ranges.iter().map(|range| range.start).chain(std::iter::once(units));
+    begins.zip(ends).map(|(begin, end)| begin..end).filter(|range| !range.is_empty()).collect()
+}
+
+/// The results that come along with the end of a call.
+pub fn results<'a>(job: &Job, summary: &Summary) -> Vec<&'a mut [u8]> {
+    let Work::Map(map) = job.work() else { return Vec::new() };
+    let result = |range: &Range<usize>| match map.output_of(range.clone()) {
+        (_, 0) => Default::default(),
+        // SAFETY: the caller's results, which no worker touches any more; the ranges are apart.
+        (data, len) => unsafe { slice::from_raw_parts_mut(data, len) },
+    };
+    summary.lacking.iter().flatten().map(result).collect()
 }
 
 /// Rank 0's part.
@@ -67,7 +103,7 @@ fn spread(call: &Call, session: &Session, summary: &Summary) -> Result<bool, Fai
     let ran = summary.ran(job.units());
     let mut has_room = true;
     match job.work() {
-        Work::Map(map) => {
+        Work::Map(map) if summary.lacking.is_none() => {
             for range in &ran {
                 let (data, len) = map.output_of(range.clone());
                 // SAFETY: the results of these items, which no worker touches any more; on every rank as many.
@@ -179,11 +215,19 @@ mod tests {
     #[test]
     fn a_summary_survives_the_journey() {
         let outcome = Outcome { cause: Some(Cause::TimedOut), done: 5, failed: 1, workers: 3, ..Outcome::default() };
-        let summary = Summary { outcome, gaps: vec![0..2, 5..6], wants_outcomes: true };
+        let summary =
+            Summary { outcome, gaps: vec![0..2, 5..6], wants_outcomes: true, lacking: Some(vec![2..3, 6..7]) };
         let mut writer = Writer::default();
         summary.write(&mut writer);
         let read = Summary::read(&mut Reader(&writer.0));
         assert_eq!(format!("{read:?}"), format!("{summary:?}"));
         assert_eq!(read.ran(9), vec![2..5, 6..9]);
+    }
+
+    #[test]
+    fn a_rank_lacks_what_others_ran() {
+        let mut summary = Summary { gaps: vec![0..2, 5..6], ..Summary::default() };
+        summary.send_apart(12, vec![8..10, 2..3]);
+        assert_eq!(summary.lacking, Some(vec![3..5, 6..8, 10..12]));
     }
 }

@@ -20,10 +20,15 @@ pub struct Taken {
 }
 
 impl Taken {
-    fn split(&mut self, at: usize) -> Taken {
+    pub fn split(&mut self, at: usize) -> Taken {
         let begin = self.units.start;
         self.units.start += at;
         Taken { units: begin..begin + at, chunk: self.chunk.clone() }
+    }
+
+    fn follows(&self, other: &Taken) -> bool {
+        self.units.start == other.units.end
+            && self.chunk.as_ref().map(Arc::as_ptr) == other.chunk.as_ref().map(Arc::as_ptr)
     }
 }
 
@@ -33,6 +38,8 @@ pub struct Desk<'a> {
     /// The fewest units handed out at once.
     pub grain: usize,
     pub workers: usize,
+    /// Whether the calling thread may take the place of the one worker while units are brief.
+    may_stand_in: bool,
     state: Mutex<State>,
     /// For workers: there is something to take, or nothing ever more.
     work: Condvar,
@@ -47,6 +54,10 @@ pub struct State {
     pub out: usize,
     pub idle: usize,
     closed: bool,
+    /// The calling thread works, and no worker does.
+    pub caller_works: bool,
+    /// It did, and a unit took so long that nobody was served.
+    was_surprised: bool,
     /// No worker is left.
     pub deserted: bool,
     news: bool,
@@ -80,6 +91,7 @@ impl State {
 impl<'a> Desk<'a> {
     pub fn new(job: &'a Job, halt: &'a Halt<'a>, grain: usize, workers: usize) -> Desk<'a> {
         Desk {
+            may_stand_in: false,
             job,
             halt,
             grain: job.unit_grain(grain),
@@ -88,6 +100,12 @@ impl<'a> Desk<'a> {
             work: Condvar::new(),
             news: Condvar::new(),
         }
+    }
+
+    /// Where there is one worker, the calling thread takes its place while units are brief.
+    pub fn with_stand_in(mut self, may: bool) -> Desk<'a> {
+        self.may_stand_in = may && self.workers == 1;
+        self
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
@@ -102,40 +120,46 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// For a worker: its next units, `last` being how many it had before. It waits for some if `waits`. None: there are
-    /// none, if it waited for ever.
-    pub fn take(&self, last: usize, waits: bool) -> Option<Taken> {
+    /// For a worker: its next units, `last` being how many it had before. It waits for some. None: there are none, and never
+    /// will be.
+    pub fn take(&self, last: usize) -> Option<Taken> {
         let mut state = self.state();
-        loop {
-            if state.closed || self.halt.stops() {
-                return None;
-            }
-            if let Some(taken) = self.take_some(&mut state, last) {
-                state.out += taken.units.len();
-                return Some(taken);
-            }
-            if !waits {
-                return None;
+        while !state.closed && !self.halt.stops() {
+            if !state.caller_works {
+                if let Some(taken) = self.take_some(&mut state, last, share::MOST_HERE) {
+                    return Some(taken);
+                }
+                state.news = true;
+                self.news.notify_one();
             }
             state.idle += 1;
-            state.news = true;
-            self.news.notify_one();
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.idle -= 1;
         }
+        None
     }
 
-    fn take_some(&self, state: &mut State, last: usize) -> Option<Taken> {
+    /// The same for the calling thread, which does not wait. None also if it is not to work.
+    pub fn take_for_the_caller(&self, last: usize) -> Option<Taken> {
+        let mut state = self.state();
+        if !state.caller_works || state.closed || self.halt.stops() {
+            return None;
+        }
+        self.take_some(&mut state, last, share::MOST_OF_A_CALLER)
+    }
+
+    fn take_some(&self, state: &mut State, last: usize, most: Picos) -> Option<Taken> {
         let (left, cost) = (state.left(), state.cost);
         let first = state.queue.front_mut()?;
         // A hand-out never spans two stretches, so a stretch is what may be cut.
-        let sized = share::for_a_worker(left, self.workers, cost, last, self.grain);
+        let sized = share::for_a_worker(left, self.workers, cost, most, last, self.grain);
         let len = first.units.len();
         let size = if len.saturating_sub(sized) < self.grain { len } else { sized };
         let taken = first.split(size);
         if first.units.is_empty() {
             state.queue.pop_front();
         }
+        state.out += taken.units.len();
         Some(taken)
     }
 
@@ -153,11 +177,14 @@ impl<'a> Desk<'a> {
         Some(taken.units)
     }
 
-    /// A worker that was refused gives back what it took.
+    /// A worker that was refused, or is not to go on, gives back what it took.
     pub fn give_back(&self, taken: Taken) {
         let mut state = self.state();
         state.out -= taken.units.len();
-        state.queue.push_front(taken);
+        match state.queue.front_mut() {
+            Some(first) if first.follows(&taken) => first.units.start = taken.units.start,
+            _ => state.queue.push_front(taken),
+        }
         self.work.notify_one();
     }
 
@@ -169,12 +196,27 @@ impl<'a> Desk<'a> {
         state.busy += time;
         state.took_part += usize::from(first_time);
         if ran > 0 {
-            state.cost = Some((time / ran as u64).max(1));
+            let cost = (time / ran as u64).max(1);
+            state.cost = Some(cost);
+            if self.may_stand_in {
+                self.choose_who_works(&mut state, cost, ran, time);
+            }
         }
         self.note(&mut state, taken, ran);
-        state.news |= state.out == 0 || self.halt.stops();
+        state.news |= state.out == 0 && state.queue.is_empty() || self.halt.stops();
         if state.news {
             self.news.notify_one();
+        }
+    }
+
+    /// A thread that speaks beside one that works costs the latter its CPU again and again, wherever there are as many workers
+    /// as CPUs. While units are brief one thread can do both, as it is soon back to speak; what takes long is a worker's.
+    fn choose_who_works(&self, state: &mut State, cost: Picos, ran: usize, time: Picos) {
+        if state.caller_works && time > share::SURPRISE {
+            (state.caller_works, state.was_surprised) = (false, true);
+            self.work.notify_all();
+        } else if !state.was_surprised && ran >= share::EVIDENCE && cost < share::BRIEF && !state.caller_works {
+            (state.caller_works, state.news) = (true, true);
         }
     }
 

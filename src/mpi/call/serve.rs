@@ -1,4 +1,4 @@
-//! Rank 0: hands out units to whoever asks, and takes over what comes back.
+//! Rank 0: hands out units to whoever asks; `hear` takes over what comes back.
 //!
 //! A rank that asks while it still has something, and finds nothing left, is told so at once, since only with its next
 //! request can it send results. One that has nothing is left waiting: another rank may give back what it was refused to
@@ -6,43 +6,33 @@
 
 use super::Call;
 use super::assemble::assemble;
-use super::chunk::{pack_entries, packed_entries, stride};
+use super::chunk::{pack_entries, stride};
 use super::crew::{self, Worker};
 use super::deliver::{self, Summary};
 use super::desk::Desk;
-use super::post::{self, Blocks};
+use super::post;
+use super::service::Service;
 use super::share;
 use super::signature::Signature;
 use super::watch::Watch;
-use super::wire::{Reader, Writer};
-use crate::abi::status::{PAR_ITEM_FAILED, PAR_ITEM_OK, par_item};
+use super::wire::Writer;
+use crate::abi::status::par_item;
 use crate::job::user::Items;
 use crate::job::{Cause, Halt, Job, Outcome, Tally, Work};
-use crate::mpi::api::{Envelope, Lane};
+use crate::mpi::api::Lane;
 use crate::mpi::failure::Failure;
 use crate::mpi::session::Session;
 use crate::mpi::wait::Patience;
 use crate::options::Options;
-use crate::schedule::Picos;
+use crate::schedule::{NANO, Picos};
 use std::ops::Range;
 use std::slice;
+use std::time::{Duration, Instant};
 
-/// What rank 0 knows of another rank.
-#[derive(Clone, Debug, Default)]
-pub struct Peer {
-    pub workers: usize,
-    /// It waits for an answer.
-    pub asking: bool,
-    /// How many of its workers could begin at once; 0: none of them takes part.
-    pub asks: usize,
-    /// Units that were handed to it and not accounted for.
-    pub held: usize,
-    pub last: usize,
-    pub took_part: usize,
-    pub busy: Picos,
-    pub has_identity: bool,
-    pub told_to_stop: bool,
-}
+/// A rank that has got so much comes for more long before it has none.
+const PLENTY: Picos = share::AHEAD;
+const SHORTEST_LULL: Duration = Duration::from_micros(200);
+const LONGEST_LULL: Duration = Duration::from_millis(1);
 
 /// Leads the call.
 pub fn lead(name: &str, job: &mut Job, options: &Options, session: &Session) -> Result<Outcome, Failure> {
@@ -61,10 +51,13 @@ pub fn lead(name: &str, job: &mut Job, options: &Options, session: &Session) -> 
         outcomes.resize(n, par_item::default());
         job.redirect_items(Items(outcomes.as_mut_ptr()));
     }
-    let desk = Desk::new(job, &halt, options.grain, options.workers);
+    // Whoever is to be told at certain times is not to wait for an item.
+    let may_stand_in = options.hooks.is_none() && options.poll.is_none() && options.timeout.is_none();
+    let desk = Desk::new(job, &halt, options.grain, options.workers).with_stand_in(may_stand_in);
     desk.add(0..job.units(), None);
     let call = Call { name, job, options };
     let all_workers = options.workers + peers.iter().map(|peer| peer.workers).sum::<usize>();
+    let handed = peers.iter().map(|_| None).collect();
     let mut service = Service {
         call: &call,
         session,
@@ -74,42 +67,22 @@ pub fn lead(name: &str, job: &mut Job, options: &Options, session: &Session) -> 
         wants_outcomes,
         watch,
         tally: Tally::default(),
+        handed,
         gaps: Vec::new(),
     };
-    let (said, farewell) = crew::work_while(&desk, options, |worker| service.run(worker));
-    said?;
-    let mut outcome = service.sum_up();
-    job.finish(&outcome);
-    let summary = Summary { gaps: service.all_gaps(), outcome: outcome.clone(), wants_outcomes };
-    for rank in 1..session.size {
-        let mut head = Writer::default();
-        head.number(post::END);
-        summary.write(&mut head);
-        post::send(session, rank, post::FROM_RANK_0, head, &[])?;
-    }
-    deliver::give(&call, session, &summary)?;
+    let (said, farewell) = crew::work_while(&desk, options, false, |worker| {
+        service.run(worker)?;
+        service.end()
+    });
+    let mut outcome = said?;
     service.watch.end(outcome.done, outcome.failed);
     (outcome.remark, outcome.os_error) = (farewell.remark, farewell.os_error);
     Ok(outcome)
 }
 
-struct Service<'a> {
-    call: &'a Call<'a>,
-    session: &'a Session,
-    desk: &'a Desk<'a>,
-    peers: Vec<Peer>,
-    all_workers: usize,
-    wants_outcomes: bool,
-    watch: Watch<'a>,
-    /// Of other ranks, and of this one's workers as far as they have been asked.
-    tally: Tally,
-    /// Units that were handed out and did not run.
-    gaps: Vec<Range<usize>>,
-}
-
 impl Service<'_> {
-    fn run(&mut self, mut worker: Option<&mut Worker>) -> Result<(), Failure> {
-        let mut patience = Patience::default();
+    fn run(&mut self, worker: &mut Worker) -> Result<(), Failure> {
+        let mut patience = Patience::beside_workers();
         while !self.is_over() {
             let lanes = self.session.lanes().expect("other ranks are there");
             let came = self.session.judge(lanes.probe(Lane::Own, None, Some(post::TO_RANK_0)))?;
@@ -124,15 +97,34 @@ impl Service<'_> {
                 self.stop_all()?;
             }
             self.answer_all()?;
-            if heard || worker.as_mut().is_some_and(|worker| worker.step(false)) {
+            if heard {
+                continue;
+            }
+            if worker.step() {
+                self.session.check_owner()?;
+                patience = Patience::default();
+                continue;
+            }
+            if let Some(lull) = self.lull() {
+                self.desk.sleep(self.watch.at_most(lull));
                 continue;
             }
             match patience.nap() {
                 Some(nap) => self.desk.sleep(self.watch.at_most(nap)),
-                None => std::thread::yield_now(),
+                None => std::hint::spin_loop(),
             }
         }
         Ok(())
+    }
+
+    /// How long nobody minds if rank 0 sleeps, as far as is known: a worker here needs the CPU more. None: somebody may run
+    /// out of work any moment.
+    fn lull(&self) -> Option<Duration> {
+        let mut lull = LONGEST_LULL;
+        for peer in self.peers.iter().filter(|peer| peer.held > 0 || !peer.asking) {
+            lull = lull.min(peer.due?.saturating_duration_since(Instant::now()));
+        }
+        Some(lull.max(SHORTEST_LULL))
     }
 
     fn stop_all(&mut self) -> Result<(), Failure> {
@@ -144,7 +136,7 @@ impl Service<'_> {
                 peer.told_to_stop = true;
                 let mut head = Writer::default();
                 head.number(post::STOP);
-                post::send(self.session, rank, post::FROM_RANK_0, head, &[])?;
+                post::send(self.session, rank, post::FROM_RANK_0, head)?;
             }
         }
         Ok(())
@@ -173,111 +165,6 @@ impl Service<'_> {
         left == 0
     }
 
-    /// Takes over what a rank has done since it last asked.
-    fn hear(&mut self, envelope: Envelope) -> Result<(), Failure> {
-        let rank = envelope.source;
-        let received = post::receive(self.session, envelope)?;
-        let mut head = Reader(received.bytes());
-        head.number();
-        let peer = &mut self.peers[rank as usize - 1];
-        peer.asking = true;
-        peer.asks = head.size();
-        let cost = head.number();
-        peer.took_part = head.size();
-        peer.busy = head.number();
-        let cause = Cause::from_number(head.number() as u32);
-        let mut tally = Tally { done: head.size(), failed: head.size(), first: None };
-        let first = head.size();
-        let item = par_item { state: head.number() as u32, code: head.number() as u32 as i32 };
-        tally.first = first.checked_sub(1).map(|index| (index, item));
-        let mut ran = Vec::new();
-        let mut missing = Vec::new();
-        for _ in 0..head.size() {
-            let chunk = head.range();
-            let ranges = head.ranges();
-            self.peers[rank as usize - 1].held -= chunk.len();
-            missing.extend(gaps_between(chunk, &ranges));
-            for range in ranges {
-                let outcomes = head.bytes();
-                ran.push((range, outcomes, head.size()));
-            }
-        }
-        self.tally.add(&tally);
-        let mut blocks = Blocks::new(self.session, rank, &mut head);
-        for (range, outcomes, len) in ran {
-            self.take_over(range, outcomes, len, &mut blocks)?;
-        }
-        if let Some(cause) = cause {
-            self.desk.halt.raise(cause);
-        }
-        if cost > 0 {
-            self.desk.state().cost = Some(cost);
-        }
-        if self.desk.halt.stops() {
-            self.gaps.extend(missing);
-        } else {
-            // Its workers were refused: others may have them.
-            missing.into_iter().for_each(|units| self.desk.add(units, None));
-        }
-        Ok(())
-    }
-
-    fn take_over(
-        &mut self,
-        units: Range<usize>,
-        outcomes: &[u8],
-        len: usize,
-        blocks: &mut Blocks,
-    ) -> Result<(), Failure> {
-        let job = self.call.job;
-        // None came: all succeeded.
-        let outcome = |at: usize| {
-            let part = |from: usize| outcomes.get(8 * at + from..8 * at + from + 4);
-            let number = |from: usize| part(from).map(|part| u32::from_ne_bytes(part.try_into().expect("four bytes")));
-            par_item { state: number(0).unwrap_or(PAR_ITEM_OK), code: number(4).unwrap_or(0) as i32 }
-        };
-        if self.wants_outcomes {
-            if outcomes.is_empty() {
-                let ok = par_item { state: PAR_ITEM_OK, code: 0 };
-                job.set_outcomes(job.items_of(units.clone()), ok);
-            } else {
-                for (at, unit) in units.clone().enumerate() {
-                    job.set_outcomes(job.items_of(unit..unit + 1), outcome(at));
-                }
-            }
-        }
-        match job.work() {
-            Work::Map(map) => {
-                let (data, len) = map.output_of(units);
-                if len > 0 {
-                    // SAFETY: the caller's results of units that no worker here has.
-                    blocks.fill(unsafe { slice::from_raw_parts_mut(data, len) })?;
-                }
-            }
-            Work::Bytes(bytes) => {
-                let mut packed = zeros(len)?;
-                blocks.fill(&mut packed)?;
-                for (i, place) in units.clone().zip(packed_entries(&packed, units.len())) {
-                    if !bytes.put_output(i, &packed[place]) {
-                        self.desk.halt.raise(Cause::NoRoomForResult);
-                    }
-                }
-            }
-            Work::Reduce(reduce) => {
-                let mut folds = zeros(len)?;
-                blocks.fill(&mut folds)?;
-                let step = stride(reduce.acc_size);
-                for ((at, unit), fold) in units.enumerate().zip(folds.chunks_exact(step)) {
-                    let failed = outcome(at).state == PAR_ITEM_FAILED;
-                    let result = (!failed).then_some(&fold[..reduce.acc_size]);
-                    job.place(unit, result, self.desk.halt, &mut self.tally);
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
     /// Answers every rank that can be answered now.
     fn answer_all(&mut self) -> Result<(), Failure> {
         for at in 0..self.peers.len() {
@@ -293,7 +180,7 @@ impl Service<'_> {
                 self.peers[at].asking = false;
                 let mut head = Writer::default();
                 head.number(post::NOTHING_NOW);
-                post::send(self.session, at as i32 + 1, post::FROM_RANK_0, head, &[])?;
+                post::send(self.session, at as i32 + 1, post::FROM_RANK_0, head)?;
             }
         }
         Ok(())
@@ -329,7 +216,7 @@ impl Service<'_> {
         let peer = &mut self.peers[at];
         let mut head = Writer::default();
         head.number(post::WORK).range(&units).number(u64::from(self.wants_outcomes));
-        let packed;
+        let mut packed = Vec::new();
         let (mut identity, mut input): (&[u8], &[u8]) = (&[], &[]);
         match self.call.job.work() {
             Work::Map(map) => {
@@ -353,7 +240,40 @@ impl Service<'_> {
         peer.asking = false;
         peer.last = units.len();
         peer.held += units.len();
-        post::send(self.session, at as i32 + 1, post::FROM_RANK_0, head, &[input])
+        let cost = self.desk.state().cost.filter(|&cost| cost < share::LONG);
+        let work = cost.map(|cost| cost.saturating_mul(units.len() as u64) / peer.asks.max(1) as u64);
+        peer.due = work.filter(|&work| work >= PLENTY).map(|work| Instant::now() + to_duration(work - share::AHEAD));
+        // SAFETY: the input is the caller's, whose items nobody writes before the rank has them, or packed.
+        let leaving = unsafe {
+            let input = slice::from_raw_parts(input.as_ptr(), input.len());
+            post::begin(self.session, at as i32 + 1, post::FROM_RANK_0, head, &[input], packed)
+        }?;
+        self.handed[at] = Some(leaving);
+        Ok(())
+    }
+
+    /// Tells all ranks what came of the call. (The workers, who have nothing left, go meanwhile.)
+    fn end(&mut self) -> Result<Outcome, Failure> {
+        self.desk.close();
+        let outcome = self.sum_up();
+        let Call { job, .. } = self.call;
+        job.finish(&outcome);
+        let (gaps, wants_outcomes) = (self.all_gaps(), self.wants_outcomes);
+        let mut summary = Summary { outcome: outcome.clone(), gaps, wants_outcomes, lacking: None };
+        if let [other] = &mut self.peers[..] {
+            summary.send_apart(job.units(), std::mem::take(&mut other.ran));
+        }
+        let along = deliver::results(job, &summary);
+        let along: Vec<&[u8]> = along.iter().map(|result| &**result).collect();
+        for rank in 1..self.session.size {
+            let mut head = Writer::default();
+            head.number(post::END);
+            summary.write(&mut head);
+            // SAFETY: the results are the caller's.
+            unsafe { post::begin(self.session, rank, post::FROM_RANK_0, head, &along, ()) }?.finish(self.session)?;
+        }
+        deliver::give(self.call, self.session, &summary)?;
+        Ok(outcome)
     }
 
     fn sum_up(&mut self) -> Outcome {
@@ -384,23 +304,13 @@ impl Service<'_> {
     }
 }
 
+fn to_duration(time: Picos) -> Duration {
+    Duration::from_nanos(time / NANO)
+}
+
 /// The counts of all ranks, those of this one's workers among them.
 fn sum(tally: &mut Tally, desk: &Desk) -> Tally {
     let own = std::mem::take(&mut desk.state().tally);
     tally.add(&own);
     tally.clone()
-}
-
-fn zeros(len: usize) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(len).map_err(|_| Failure::memory("results of another rank", len))?;
-    bytes.resize(len, 0);
-    Ok(bytes)
-}
-
-/// What of `whole` is in none of `parts`, which are in order.
-fn gaps_between(whole: Range<usize>, parts: &[Range<usize>]) -> Vec<Range<usize>> {
-    let begins = std::iter::once(whole.start).chain(parts.iter().map(|part| part.end));
-    let ends = parts.iter().map(|part| part.start).chain(std::iter::once(whole.end));
-    begins.zip(ends).map(|(begin, end)| begin..end).filter(|gap| !gap.is_empty()).collect()
 }

@@ -12,8 +12,8 @@ const LEAST: Picos = 500 * MICRO;
 /// What rank 0 spends on a request. No hand-out is shorter than it needs to serve all ranks once: shorter ones would only
 /// make the queue longer (`benches/simulate_ranks.rs`).
 const REQUEST: Picos = 10 * MICRO;
-/// It is no more than this, while rank 0 has time to spare.
-const MOST: Picos = 20_000 * MICRO;
+/// It is no more than this, while rank 0 has time to spare: what is handed out stays in a cache.
+const MOST: Picos = 1_500 * MICRO;
 /// What rank 0 may spend on one.
 const SERVING: Picos = 100 * MICRO;
 /// A rank gets so many times as many units as the last time, and no more: one cheap unit says little of the next.
@@ -25,6 +25,16 @@ const BYTES: usize = 16 << 20;
 
 /// Units that take longer than a journey are not fetched ahead: another rank may be free before.
 pub const LONG: Picos = 400 * MICRO;
+
+/// More is fetched when there is no more to do than twice what the last answers took, and this at most: so long may rank 0 take
+/// where a worker of its own has the CPU.
+pub const AHEAD: Picos = 1_000 * MICRO;
+const AHEAD_AT_LEAST: Picos = 200 * MICRO;
+
+/// How far ahead a rank fetches that did so `before`, and has waited so long for the answer.
+pub fn ahead(before: Picos, waited: Picos) -> Picos {
+    (before / 4 * 3).max(waited.saturating_mul(2)).clamp(AHEAD_AT_LEAST, AHEAD)
+}
 
 /// Who asks, and what is known.
 #[derive(Clone, Copy, Debug)]
@@ -64,16 +74,24 @@ pub fn for_a_rank(request: &Request) -> usize {
 
 /// Within a rank, a hand-out is one look at a lock.
 const LEAST_HERE: Picos = 20 * MICRO;
-const MOST_HERE: Picos = 500 * MICRO;
+pub const MOST_HERE: Picos = 500 * MICRO;
+/// The same, where the thread that works also looks for messages.
+pub const MOST_OF_A_CALLER: Picos = 100 * MICRO;
+
+/// Units that take no longer than this are brief, if so many have been seen in a row.
+pub const BRIEF: Picos = 10 * MICRO;
+pub const EVIDENCE: usize = 50;
+/// What was handed out as brief, and took so long, was not. (A thread that has lost its CPU for a while does not count.)
+pub const SURPRISE: Picos = 20_000 * MICRO;
 
 /// For a worker of this rank, when `left` units are here for `workers` of them.
-pub fn for_a_worker(left: usize, workers: usize, cost: Option<Picos>, last: usize, grain: usize) -> usize {
+pub fn for_a_worker(left: usize, workers: usize, cost: Option<Picos>, most: Picos, last: usize, grain: usize) -> usize {
     let sized = match cost {
         None => 1,
         Some(cost) => {
             let worth = |work: Picos| (work / cost.max(1)).max(1) as usize;
             let fair = left / workers.saturating_mul(2).max(1);
-            fair.max(worth(LEAST_HERE)).min(worth(MOST_HERE)).min(last.max(1).saturating_mul(GROWTH))
+            fair.max(worth(LEAST_HERE)).min(worth(most)).min(last.max(1).saturating_mul(GROWTH))
         }
     };
     whole(sized, grain, left)
@@ -87,7 +105,7 @@ fn whole(units: usize, grain: usize, left: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Request, for_a_rank, for_a_worker};
+    use super::{MOST_HERE, Request, for_a_rank, for_a_worker};
     use crate::schedule::MICRO;
 
     const SOME: Request = Request {
@@ -127,11 +145,11 @@ mod tests {
         for grain in [2, 7, 100] {
             for left in grain..4 * grain {
                 let request = Request { left, grain, last: 1, ..SOME };
-                for units in [for_a_rank(&request), for_a_worker(left, 3, None, 0, grain)] {
+                for units in [for_a_rank(&request), for_a_worker(left, 3, None, MOST_HERE, 0, grain)] {
                     assert!(units >= grain && (left - units >= grain || units == left), "{units} of {left}");
                 }
             }
         }
-        assert_eq!(for_a_worker(1, 1, None, 0, 7), 1);
+        assert_eq!(for_a_worker(1, 1, None, MOST_HERE, 0, 7), 1);
     }
 }
