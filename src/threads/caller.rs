@@ -86,7 +86,7 @@ impl<'a, 'job> Opening<'a, 'job> {
 
     fn post(&mut self) {
         if let Some(place) = self.place.take() {
-            self.posting = Some(place.open(std::ptr::from_ref(self.call).addr(), self.seats));
+            self.posting = Some(place.open(std::ptr::from_ref(self.call).expose_provenance(), self.seats));
         }
     }
 }
