@@ -80,7 +80,9 @@ impl<'a, 'job> Opening<'a, 'job> {
         }
         if helpers > 0 {
             self.post();
-            self.pool.board.wake_one();
+            if self.posting.is_some() {
+                self.pool.board.wake_one();
+            }
         }
     }
 
