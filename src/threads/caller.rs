@@ -69,6 +69,9 @@ impl<'a, 'job> Opening<'a, 'job> {
 
     pub fn open_and_wake(&mut self) {
         self.woken = true;
+        if self.call.forked() {
+            return; // threads made here would outlive the call, for which nobody waits in a forked child
+        }
         let (helpers, refusal) = self.pool.hire(self.seats);
         if let Some(error) = refusal {
             let threads = self.workers.min(helpers + self.workers - self.seats);

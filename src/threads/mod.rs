@@ -131,7 +131,12 @@ fn run_open(
     if let Some(posting) = opening.posting.take() {
         wait_for_helpers(call, posting);
     }
-    let tally = if call.forked() { Tally::default() } else { call.tally() };
+    let tally = if call.forked() {
+        halt.raise(Cause::ForkedChild); // by a callback of the last hand-out, or by `poll`
+        Tally::default()
+    } else {
+        call.tally()
+    };
     sum_up(outcome, job, halt, &tally, call.busy());
     outcome.workers = call.workers().max(usize::from(began_alone));
     outcome.remark = opening.remark.take();
@@ -143,7 +148,6 @@ fn wait_for_helpers(call: &Call, posting: Posting) {
     posting.shut();
     if call.forked() {
         // The helpers, and the board that they look at, are the parent's.
-        call.halt.raise(Cause::ForkedChild);
         return std::mem::forget(posting);
     }
     let mut looks = 0;

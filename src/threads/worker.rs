@@ -151,6 +151,9 @@ fn take(call: &Call, home: usize, pace: &mut Pace) -> Option<Range<usize>> {
 }
 
 fn may_not_start(call: &Call) -> bool {
+    if call.forked() {
+        call.halt.raise(Cause::ForkedChild); // what is left is for the parent to run
+    }
     call.check_deadline();
     call.halt.stops()
 }
