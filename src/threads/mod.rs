@@ -15,6 +15,8 @@ mod futex;
 mod here;
 mod hooks;
 mod looker;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod pool;
 mod sites;
 mod solo;
