@@ -11,6 +11,8 @@ const STAMP_NS: u64 = 25;
 const OWN_NS: u64 = 5;
 /// As many lines as the library has for one call.
 const MOST_LINES: usize = 16;
+/// With fewer units for each worker it has one.
+const UNITS_A_WORKER: usize = 16;
 
 /// How large hand-outs are.
 #[derive(Clone, Copy)]
@@ -74,8 +76,9 @@ impl Machine {
             true => Schedule::with_homes(&mut memory, items, grain, self.workers),
             false => Schedule::in_order(&mut memory, items, grain, self.workers),
         };
-        let lines = if self.homes { self.workers.min(MOST_LINES) } else { 1 };
-        let length = costs.count().div_ceil(lines);
+        let enough = costs.count() >= grain * self.workers * UNITS_A_WORKER;
+        let lines = if self.homes && enough { self.workers.min(MOST_LINES) } else { 1 };
+        let length = costs.count().div_ceil(lines).next_multiple_of(grain);
         let mut served = vec![Served { free_at: 0, last_user: usize::MAX }; lines];
         // The line that each worker is at.
         let mut places: Vec<usize> = (0..self.workers).map(|worker| worker % lines).collect();

@@ -80,6 +80,11 @@ impl Job {
         if self.reduction.is_some() { 1 } else { grain }
     }
 
+    /// How many items a unit has, about.
+    pub fn items_of_a_unit(&self) -> usize {
+        self.reduction.as_ref().map_or(1, |reduction| self.n / reduction.ranges())
+    }
+
     /// Whether the units are better handed out in order: a result of a reduce that comes before its turn takes memory.
     pub fn in_order(&self) -> bool {
         self.reduction.is_some()

@@ -110,6 +110,7 @@ impl<'a> Schedule<'a> {
 
     /// The same, as far as a worker knows without asking: it takes lines that it has not been at to be full.
     pub fn left_by(&self, pace: &Pace) -> usize {
-        pace.left + self.lines.len().saturating_sub(pace.emptied + 1) * self.length
+        let not_seen = self.lines.len().saturating_sub(pace.emptied + 1);
+        pace.left.saturating_add(not_seen.saturating_mul(self.length))
     }
 }

@@ -80,7 +80,7 @@ impl Pace {
 
     /// Whether so many units took what was expected of them.
     pub fn expects(&self, units: usize, time: Picos) -> bool {
-        self.cost.is_some_and(|cost| time <= cost.saturating_mul(2 * units as u64).saturating_add(SLACK))
+        self.cost.is_some_and(|cost| time <= cost.saturating_mul(2).saturating_mul(units as u64).saturating_add(SLACK))
     }
 
     /// How much work so many units are, as far as its own tell.

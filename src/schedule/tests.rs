@@ -75,10 +75,19 @@ fn lines_as_long_as_sizes_can_be_are_handed_out() {
         let (mut pace, mut sum) = (Pace::new(None), 0usize);
         while let Some(part) = schedule.take(1, &mut pace) {
             sum = sum.checked_add(part.len()).expect("no unit is taken twice");
+            assert!(schedule.left_by(&pace) >= schedule.left(), "lines that have not been seen are taken to be full");
             pace.learn(part.len(), 1);
         }
         assert_eq!(sum, usize::MAX, "grain {grain}");
     }
+}
+
+#[test]
+fn a_hand_out_as_long_as_a_size_can_be_takes_what_is_expected() {
+    let mut pace = Pace::new(Some(1));
+    assert!(pace.expects(usize::MAX, NANO));
+    pace.learn(usize::MAX, NANO);
+    assert_eq!(pace.size(usize::MAX), usize::MAX);
 }
 
 #[test]

@@ -89,7 +89,7 @@ impl Attention {
 
     /// Whether a helper should be woken for a call of so much work, since many like it found none.
     pub fn regrets(&self, work: Picos) -> bool {
-        let enough = self.callers.regret.load(Relaxed) + work / 2 >= WAKE_UP;
+        let enough = self.callers.regret.load(Relaxed).saturating_add(work / 2) >= WAKE_UP;
         if enough {
             self.callers.regret.store(0, Relaxed);
         }
@@ -118,5 +118,30 @@ impl Counted<'_> {
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::{Attention, WAKE_UP};
+    use crate::schedule::{MICRO, Picos};
+
+    #[test]
+    fn calls_that_nobody_came_to_are_regretted_when_that_has_cost_a_wake_up() {
+        let attention = Attention::new();
+        let mut calls = 0;
+        while !attention.regrets(10 * MICRO) {
+            attention.worked_alone(10 * MICRO);
+            calls += 1;
+        }
+        assert_eq!(calls, WAKE_UP / (5 * MICRO) - 1);
+        assert!(!attention.regrets(10 * MICRO), "a helper is awake now");
+    }
+
+    #[test]
+    fn work_of_unknown_size_is_as_much_as_there_can_be() {
+        let attention = Attention::new();
+        (0..3).for_each(|_| attention.worked_alone(Picos::MAX));
+        assert!(attention.regrets(10 * MICRO));
     }
 }

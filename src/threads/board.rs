@@ -298,7 +298,7 @@ mod loom_tests {
     /// A caller's part: posts, waits for its helpers if any has come, and reads what they did.
     fn call(board: &Board) -> u32 {
         let posted = Loop(UnsafeCell::new(0));
-        let posting = board.reserve().expect("a slot is free").open(std::ptr::from_ref(&posted).addr(), 1);
+        let posting = board.reserve().expect("a slot is free").open(std::ptr::from_ref(&posted).expose_provenance(), 1);
         posting.shut();
         while posting.has_helpers() {
             posting.wait(None, || true);
@@ -311,7 +311,7 @@ mod loom_tests {
     fn help(board: &Board) -> bool {
         let Some(seat) = board.join(0, |_| {}) else { return false };
         // SAFETY: only `call` posts, and only loops.
-        let posted = unsafe { &*(seat.posted as *const Loop) };
+        let posted = unsafe { &*std::ptr::with_exposed_provenance::<Loop>(seat.posted) };
         posted.add(1);
         seat.shut();
         true
@@ -361,7 +361,8 @@ mod loom_tests {
                 }
             });
             let posted = Loop(UnsafeCell::new(0));
-            let posting = board.reserve().expect("a slot is free").open(std::ptr::from_ref(&posted).addr(), 1);
+            let posting =
+                board.reserve().expect("a slot is free").open(std::ptr::from_ref(&posted).expose_provenance(), 1);
             board.wake_one();
             helper.join().unwrap(); // loom reports a deadlock if the helper sleeps for ever
             assert!(!posting.has_helpers());
@@ -375,7 +376,8 @@ mod loom_tests {
         loom::model(|| {
             let board = Arc::new(Board::new());
             let posted = Loop(UnsafeCell::new(0));
-            let posting = board.reserve().expect("a slot is free").open(std::ptr::from_ref(&posted).addr(), 1);
+            let posting =
+                board.reserve().expect("a slot is free").open(std::ptr::from_ref(&posted).expose_provenance(), 1);
             let seat = board.join(0, |_| {}).expect("a seat is free");
             drop(seat);
             let seat = board.join(0, |_| {});

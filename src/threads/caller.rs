@@ -63,12 +63,20 @@ impl<'a, 'job> Opening<'a, 'job> {
         }
     }
 
+    /// Whether a helper would be of use, and none has been woken.
+    fn wants_one(&self) -> bool {
+        self.seats > 0 && !self.woken && self.work >= SHARE_FROM
+    }
+
     fn was_helped(&self) -> bool {
         self.posting.as_ref().is_some_and(Posting::was_seen)
     }
 
     pub fn open_and_wake(&mut self) {
         self.woken = true;
+        if self.call.forked() {
+            return; // threads made here would outlive the call, for which nobody waits in a forked child
+        }
         let (helpers, refusal) = self.pool.hire(self.seats);
         if let Some(error) = refusal {
             let threads = self.workers.min(helpers + self.workers - self.seats);
@@ -80,13 +88,15 @@ impl<'a, 'job> Opening<'a, 'job> {
         }
         if helpers > 0 {
             self.post();
-            self.pool.board.wake_one();
+            if self.posting.is_some() {
+                self.pool.board.wake_one();
+            }
         }
     }
 
     fn post(&mut self) {
         if let Some(place) = self.place.take() {
-            self.posting = Some(place.open(std::ptr::from_ref(self.call).addr(), self.seats));
+            self.posting = Some(place.open(std::ptr::from_ref(self.call).expose_provenance(), self.seats));
         }
     }
 }
@@ -101,8 +111,9 @@ impl Drop for Opening<'_, '_> {
 pub fn work_along(opening: &mut Opening) {
     let work = opening.work;
     opening.consider(work);
-    if opening.seats > 0 && !opening.woken && opening.pool.attention.regrets(work) {
+    if opening.wants_one() && opening.pool.attention.regrets(work) {
         opening.open_and_wake();
+        opening.woken = false; // if it turns out to be long, it is worth more than the one helper
     }
     let mut worker = Worker::of_caller(opening.call, opening.first.take());
     while worker.step(Patience::Waits) {
@@ -111,7 +122,7 @@ pub fn work_along(opening: &mut Opening) {
     if worker.was_refused() {
         wait_for_somebody_else(opening);
     }
-    if opening.seats > 0 && !opening.was_helped() {
+    if opening.wants_one() && !opening.was_helped() {
         opening.pool.attention.worked_alone(work);
     }
 }

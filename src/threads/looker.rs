@@ -19,6 +19,9 @@ pub fn look_on(opening: &mut Opening, poll: &Poll) {
     let mut due = first_due;
     let mut own: Option<Worker> = None;
     loop {
+        if call.forked() {
+            return; // helpers that are there are the parent's, and would be waited for in vain
+        }
         let now = Instant::now();
         call.check_deadline();
         if now >= due {

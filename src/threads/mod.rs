@@ -15,6 +15,8 @@ mod futex;
 mod here;
 mod hooks;
 mod looker;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod pool;
 mod sites;
 mod solo;
@@ -52,7 +54,7 @@ const LOOKS: u32 = 2_000;
 /// returns.
 pub fn run(job: &Job, options: &Options, mut solo: Solo) -> Outcome {
     let halt = Halt::new(options.cancel);
-    let site = Site::of(job.function());
+    let site = Site::of_units(job.function(), job.items_of_a_unit());
     let hand_outs = job.units().div_ceil(job.unit_grain(options.grain));
     let workers = options.workers.min(hand_outs).clamp(1, MOST_SEATS);
     if solo.next == 0 {
@@ -69,7 +71,7 @@ pub fn run(job: &Job, options: &Options, mut solo: Solo) -> Outcome {
         // What has been seen of this call counts for more than what other calls were like.
         let seen = (solo.next > 0).then(|| solo.time / solo.next as u64);
         let expected = match site.cost() {
-            Some(cost) if seen.is_some_and(|seen| seen <= 2 * cost + SLACK) => Some(cost),
+            Some(cost) if seen.is_some_and(|seen| seen <= cost.saturating_mul(2).saturating_add(SLACK)) => Some(cost),
             cost => seen.max(cost),
         };
         run_open(job, &halt, options, workers, solo, expected, &mut outcome);
@@ -79,7 +81,8 @@ pub fn run(job: &Job, options: &Options, mut solo: Solo) -> Outcome {
     outcome
 }
 
-/// Runs the first items of a call that is known to be short, or all of one that has nobody to share with.
+/// Runs the first items of a call that is known to be short, the first range of another if that is, or all of a call that has
+/// nobody to share with.
 #[inline]
 fn begin_alone(job: &Job, halt: &Halt, options: &Options, workers: usize, site: &Site, solo: &mut Solo) {
     let (units, grain) = (job.units(), job.unit_grain(options.grain));
@@ -131,7 +134,12 @@ fn run_open(
     if let Some(posting) = opening.posting.take() {
         wait_for_helpers(call, posting);
     }
-    let tally = if call.forked() { Tally::default() } else { call.tally() };
+    let tally = if call.forked() {
+        halt.raise(Cause::ForkedChild); // by a callback of the last hand-out, or by `poll`
+        Tally::default()
+    } else {
+        call.tally()
+    };
     sum_up(outcome, job, halt, &tally, call.busy());
     outcome.workers = call.workers().max(usize::from(began_alone));
     outcome.remark = opening.remark.take();
@@ -143,7 +151,6 @@ fn wait_for_helpers(call: &Call, posting: Posting) {
     posting.shut();
     if call.forked() {
         // The helpers, and the board that they look at, are the parent's.
-        call.halt.raise(Cause::ForkedChild);
         return std::mem::forget(posting);
     }
     let mut looks = 0;
@@ -175,18 +182,21 @@ fn sum_up(outcome: &mut Outcome, job: &Job, halt: &Halt, tally: &Tally, busy: Pi
 #[cfg(all(test, not(loom)))]
 mod tests {
     use crate::job::user::{ForkHooks, Items};
-    use crate::job::{Cause, Job, Work};
+    use crate::job::{Cause, Job, Outcome, ReduceWork, Work};
     use crate::options::{Executor, Options};
+    use crate::threads::sites::Site;
     use crate::threads::solo::Solo;
+    use std::ffi::{c_int, c_void};
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use std::time::{Duration, Instant};
 
-    /// What became of a job that has a bug of the library in every item.
-    fn run(n: usize, workers: usize) -> Option<Cause> {
+    fn outcome_of(work: Work, n: usize, grain: usize, workers: usize) -> Outcome {
         let (items, keep_going) = (Items(std::ptr::null_mut()), true);
-        let job = Job::new(Work::Panic, n, 1, keep_going, items);
+        let job = Job::new(work, n, grain, keep_going, items);
         let options = Options {
             executor: Executor::Threads,
             workers,
-            grain: 1,
+            grain,
             keep_going,
             timeout: None,
             item_timeout: None,
@@ -196,7 +206,38 @@ mod tests {
             fork_hooks: ForkHooks::NONE,
             items,
         };
-        super::run(&job, &options, Solo::default()).cause
+        super::run(&job, &options, Solo::default())
+    }
+
+    /// What became of a job that has a bug of the library in every item.
+    fn run(n: usize, workers: usize) -> Option<Cause> {
+        outcome_of(Work::Panic, n, 1, workers).cause
+    }
+
+    /// Succeeds if two ranges are ever in it at once.
+    unsafe extern "C" fn meet(_: usize, _: usize, _: *mut c_void, ctx: *mut c_void) -> c_int {
+        // SAFETY: the test passes a counter that outlives the call.
+        let begun = unsafe { &*ctx.cast::<AtomicUsize>() };
+        begun.fetch_add(1, Relaxed);
+        let end = Instant::now() + Duration::from_secs(5);
+        while begun.load(Relaxed) < 2 && Instant::now() < end {
+            std::thread::yield_now();
+        }
+        c_int::from(begun.load(Relaxed) < 2)
+    }
+
+    unsafe extern "C" fn combine(_: *mut c_void, _: *const c_void, _: *mut c_void) -> c_int {
+        0
+    }
+
+    #[test]
+    fn few_long_ranges_of_a_reduce_are_shared_though_its_items_are_short() {
+        let (begun, mut acc) = (AtomicUsize::new(0), 0u64);
+        let (ctx, acc) = (std::ptr::from_ref(&begun).cast_mut().cast(), std::ptr::from_mut(&mut acc).cast());
+        let reduce = ReduceWork { fold: meet, combine, ctx, acc, acc_size: size_of::<u64>() };
+        Site::of(reduce.fold as usize).learn(100_000, 1);
+        let outcome = outcome_of(Work::Reduce(reduce), 2_000_000, 1_000_000, 2);
+        assert_eq!((outcome.failed, outcome.workers), (0, 2));
     }
 
     #[test]

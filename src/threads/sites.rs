@@ -20,6 +20,8 @@ const STEP: Picos = 125;
 pub struct Site {
     entry: &'static AtomicU64,
     tag: u64,
+    /// Items of a unit.
+    items: usize,
 }
 
 impl Site {
@@ -27,23 +29,29 @@ impl Site {
     pub fn of(function: usize) -> Site {
         // Fibonacci hashing (Knuth, volume 3, 6.4): the top bits depend on all bits of the address.
         let hash = (function as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Site { entry: &TABLE[(hash >> 55) as usize % ENTRIES], tag: hash & 0xffff_ffff }
+        Site { entry: &TABLE[(hash >> 55) as usize % ENTRIES], tag: hash & 0xffff_ffff, items: 1 }
     }
 
-    /// What an item is expected to take; None if nothing is known.
+    /// The same for units of so many items.
+    pub fn of_units(function: usize, items: usize) -> Site {
+        Site { items, ..Site::of(function) }
+    }
+
+    /// What a unit is expected to take; None if nothing is known.
     #[inline]
     pub fn cost(&self) -> Option<Picos> {
         let entry = self.entry.load(Relaxed);
-        (entry != 0 && entry >> 32 == self.tag).then_some((entry & 0xffff_ffff) * STEP)
+        (entry != 0 && entry >> 32 == self.tag)
+            .then_some(((entry & 0xffff_ffff) * STEP).saturating_mul(self.items as u64))
     }
 
-    /// Learns from a short call that was expected to take so long. One that took longer, but is short all the same, says
+    /// Learns from units of a short call that were expected to take so long. One that took longer, but is short all the same, says
     /// more of the call itself than of its items.
     #[inline]
-    pub fn confirm(&self, expected: Picos, time: Picos, items: usize) {
+    pub fn confirm(&self, expected: Picos, time: Picos, units: usize) {
         let news = time.abs_diff(expected) * 8 > expected;
         if news && (time < expected || time > MICRO) {
-            self.learn(time, items);
+            self.learn(time, units.saturating_mul(self.items));
         }
     }
 
@@ -80,6 +88,14 @@ mod tests {
             site.learn(1_000, 1);
         }
         assert!(site.cost() < Some(20_000), "{:?}", site.cost());
+    }
+
+    #[test]
+    fn a_unit_of_many_items_takes_as_long_as_they_do() {
+        let site = Site::of_units(0x2345_6789, 1_000);
+        site.confirm(0, 2_000_000, 1);
+        assert_eq!(site.cost(), Some(2_000_000));
+        assert_eq!(Site::of(0x2345_6789).cost(), Some(2_000));
     }
 
     #[test]

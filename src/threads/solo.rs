@@ -1,4 +1,4 @@
-//! The caller alone, in calls that have nobody to share with.
+//! The caller alone: in calls that have nobody to share with, and at the first units of others.
 
 use super::brief::Stretch;
 use super::here::Inside;

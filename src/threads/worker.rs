@@ -151,6 +151,9 @@ fn take(call: &Call, home: usize, pace: &mut Pace) -> Option<Range<usize>> {
 }
 
 fn may_not_start(call: &Call) -> bool {
+    if call.forked() {
+        call.halt.raise(Cause::ForkedChild); // what is left is for the parent to run
+    }
     call.check_deadline();
     call.halt.stops()
 }
@@ -183,7 +186,7 @@ impl Drop for Worker<'_, '_> {
 /// A helper's part in the call that it has a seat at, from line `home` on. `wake_another` is called if one more would be of use.
 pub fn help(seat: Seat<'_>, home: usize, wake_another: impl FnOnce()) {
     // SAFETY: the board keeps what was posted in place until the seat is left, and nothing but calls is posted.
-    let call = unsafe { &*(seat.posted as *const Call<'_>) };
+    let call = unsafe { &*std::ptr::with_exposed_provenance::<Call<'_>>(seat.posted) };
     prefetch(call.job, size_of::<Job>());
     prefetch(call.halt, size_of::<Halt>());
     prefetch(call.schedule.line_of(home), size_of::<Line>());

@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "promise.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <sys/wait.h>
 
@@ -212,6 +213,71 @@ static void a_child_that_called_can_exit_in_peace(void)
     use();
 }
 
+/* Who forks in an item, and comes back out of it in the child, too. */
+typedef struct straying {
+    int forks;
+    pid_t child;
+    int threads;
+    int items;
+} straying;
+
+static int threads_of_this_process(void)
+{
+    int threads = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    if (!tasks)
+        cannot("there is no /proc/self/task");
+    while (readdir(tasks))
+        threads++;
+    CHECK_EQUAL(closedir(tasks), 0);
+    return threads;
+}
+
+static int fork_and_come_back(size_t begin, size_t end, void *ctx)
+{
+    straying *me = ctx;
+    for (volatile int turns = 0; turns < 1000 * (int)(end - begin);)
+        turns = turns + 1;
+    if (begin == 0 && me->forks) {
+        me->child = fork();
+        CHECK(me->child >= 0);
+        if (me->child == 0) {
+            alarm(60);
+            me->threads = threads_of_this_process();
+            sleep_ms(20); /* items are longer than was known: they are worth a helper */
+        }
+    }
+    ADD(me->items, (int)(end - begin));
+    return 0;
+}
+
+/* The call is too short to wake a helper for when the child is forked. */
+static void a_child_that_comes_back_from_an_item_is_told_so_and_runs_no_more(void)
+{
+    straying me = {0, 0, 0, 0};
+    par_report report;
+    par_options options = reporting_to(&report);
+    options.grain = 1;
+    options.workers = 1;
+    CHECK_EQUAL(par_for(fork_and_come_back, &me, 2000, &options), PAR_OK);
+    options.workers = 3;
+    me.forks = 1;
+    me.items = 0;
+    int answer = par_for(fork_and_come_back, &me, 30, &options);
+    if (me.child == 0) {
+        CHECK_EQUAL(answer, PAR_EWORKER);
+        CHECK_TEXT(report.message, "forked inside a callback");
+        CHECK(me.items < 30);
+        CHECK_EQUAL(threads_of_this_process(), me.threads);
+        _exit(0);
+    }
+    int status = 0;
+    CHECK_EQUAL(answer, PAR_OK);
+    CHECK_EQUAL(me.items, 30);
+    CHECK_EQUAL(waitpid(me.child, &status, 0), me.child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 static int stop;
 
 static void *map_until_stopped(void *ctx)
@@ -262,6 +328,7 @@ const promise promises[] = {
     PROMISE(a_child_forked_by_poll_can_call),
     PROMISE(a_child_that_does_not_call_can_exit_in_peace),
     PROMISE(a_child_that_called_can_exit_in_peace),
+    PROMISE(a_child_that_comes_back_from_an_item_is_told_so_and_runs_no_more),
     PROMISE(a_hundred_children_can_call_though_they_were_forked_amid_calls),
     PROMISE(eight_generations_can_call),
     {NULL, NULL},
