@@ -23,6 +23,7 @@ pub struct Call<'a> {
     pub job: &'a Job,
     pub halt: &'a Halt<'a>,
     pub schedule: Schedule<'a>,
+    pub most_workers: usize,
     /// What a unit is expected to take.
     pub expected: Option<Picos>,
     pub deadline: Option<Instant>,
@@ -125,6 +126,7 @@ impl<'a> Call<'a> {
                 true => Schedule::with_homes(lines, left, grain, workers),
                 false => Schedule::in_order(lines, left, grain, workers),
             },
+            most_workers: workers,
             expected,
             // A deadline beyond what the clock can tell is none.
             deadline: options.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),

@@ -43,7 +43,10 @@ impl<'a, 'job> Worker<'a, 'job> {
     }
 
     pub fn of_helper(call: &'a Call<'job>, home: usize) -> Worker<'a, 'job> {
-        Worker::new(call, call.new_index(), home, &call.by_helpers, None, call.pace())
+        let index = call.new_index();
+        // In a pool of more helpers than the call has seats, some have numbers that lead to the line of another.
+        let home = if home < call.most_workers { home } else { index };
+        Worker::new(call, index, home, &call.by_helpers, None, call.pace())
     }
 
     fn new(
