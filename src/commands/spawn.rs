@@ -168,7 +168,8 @@ impl Spawner {
         let mut pidfd: c_int = -1;
         // A handler of the host's must not run in the child, on the host's memory.
         let _blocked = AllBlocked::new();
-        // SAFETY: the child runs `obey` on a stack that nobody else uses. Both stay where they are until it has ended. Of the arguments behind `pidfd` none is looked at without its flag.
+        // SAFETY: the child runs `obey` on a stack that nobody else uses. Both stay where they are until it has ended. Of the
+        // arguments behind `pidfd` none is looked at without its flag.
         unsafe {
             let top = launch.stack.as_ptr().add(1).cast::<c_void>();
             match libc::clone(obey, top, flags, launch.orders.as_ptr().cast(), ptr::from_mut(&mut pidfd)) {

@@ -10,8 +10,8 @@ pub trait Watch {
 }
 
 impl Job {
-    /// As `run`, under watch, with a look whether to stop before each item. The watch sees items of a map one by one, ranges of a `par_for` as the unit they begin with. A
-    /// reduce is not run here.
+    /// As `run`, under watch, with a look whether to stop before each item. The watch sees items of a map one by one, ranges
+    /// of a `par_for` as the unit they begin with. A reduce is not run here.
     #[inline]
     pub fn run_watched(&self, part: Part, halt: &Halt, tally: &mut Tally, watch: &mut impl Watch) {
         match &self.work {

@@ -4,7 +4,8 @@
 //! out ranges of units to whoever asks (`serve`, `hear`, `service`), of a size that `share` knows. The others attend
 //! (`attend`). On every rank the calling thread speaks with the others (`post`, `wire`) while the workers (`crew`), which are
 //! threads of the executor on threads, take units from a `desk`; what comes from rank 0 is a `chunk`. (A rank that attends
-//! with one worker needs no thread for it: there is nobody to speak with while it works.) In the end rank 0 tells all what came of it (`deliver`).
+//! with one worker needs no thread for it: there is nobody to speak with while it works.) In the end rank 0 tells all what
+//! came of it (`deliver`).
 //!
 //! What it costs: a hand-out is a request and an answer, some 10 us of rank 0's time without the data. `share` bounds how
 //! often a rank asks, so rank 0 alone serves a thousand ranks; it is the limit when inputs and results, which all pass
