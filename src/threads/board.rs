@@ -39,21 +39,21 @@ pub const MOST_SEATS: usize = COUNT as usize;
 pub struct Board {
     slots: [Slot; SLOTS],
     /// No slot from here on has ever been used.
-    used: Line<AtomicUsize>,
-    wake_ups: Line<AtomicU32>,
+    used: OwnLines<AtomicUsize>,
+    wake_ups: OwnLines<AtomicU32>,
     sleepers: AtomicU32,
 }
 
 /// On cache lines of its own (two, since they are fetched in pairs).
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Line<T>(T);
+struct OwnLines<T>(T);
 
 #[derive(Debug)]
 struct Slot {
     /// 1: a caller has the slot.
-    held: Line<AtomicU32>,
-    seen_by_helpers: Line<Open>,
+    held: OwnLines<AtomicU32>,
+    seen_by_helpers: OwnLines<Open>,
 }
 
 #[derive(Debug)]
@@ -65,14 +65,14 @@ struct Open {
 
 /// A slot that its caller has, with nothing in it yet.
 #[derive(Debug)]
-pub struct Place<'a> {
+pub struct Reservation<'a> {
     slot: &'a Slot,
 }
 
 /// A loop that its caller has posted.
 #[derive(Debug)]
 pub struct Posting<'a> {
-    place: Place<'a>,
+    reserved: Reservation<'a>,
     seats: u32,
 }
 
@@ -99,19 +99,19 @@ fn has_room(state: u32) -> bool {
 impl Board {
     pub fn new() -> Board {
         let slot = |_| Slot {
-            held: Line(AtomicU32::new(0)),
-            seen_by_helpers: Line(Open { state: AtomicU32::new(0), posted: AtomicUsize::new(0) }),
+            held: OwnLines(AtomicU32::new(0)),
+            seen_by_helpers: OwnLines(Open { state: AtomicU32::new(0), posted: AtomicUsize::new(0) }),
         };
         Board {
             slots: std::array::from_fn(slot),
-            used: Line(AtomicUsize::new(0)),
-            wake_ups: Line(AtomicU32::new(0)),
+            used: OwnLines(AtomicUsize::new(0)),
+            wake_ups: OwnLines(AtomicU32::new(0)),
             sleepers: AtomicU32::new(0),
         }
     }
 
     /// A slot for a loop. None when every one is taken.
-    pub fn reserve(&self) -> Option<Place<'_>> {
+    pub fn reserve(&self) -> Option<Reservation<'_>> {
         let number = (0..SLOTS).find(|&number| {
             let held = &self.slots[number].held.0;
             held.load(Relaxed) == 0 && held.compare_exchange(0, 1, Acquire, Relaxed).is_ok()
@@ -119,7 +119,7 @@ impl Board {
         if self.used.0.load(Relaxed) <= number {
             self.used.0.fetch_max(number + 1, Relaxed);
         }
-        Some(Place { slot: &self.slots[number] })
+        Some(Reservation { slot: &self.slots[number] })
     }
 
     /// Takes a seat at any open loop, looking from slot `from` on so that helpers spread over concurrent loops. `seated` hears
@@ -184,7 +184,7 @@ impl Open {
     }
 }
 
-impl<'a> Place<'a> {
+impl<'a> Reservation<'a> {
     /// Opens a loop with `seats` for helpers. Those that are awake will see it. Plain stores, for which nobody waits.
     pub fn open(self, posted: usize, seats: usize) -> Posting<'a> {
         let seats = seats.min(MOST_SEATS) as u32;
@@ -192,11 +192,11 @@ impl<'a> Place<'a> {
         place.store(posted, Relaxed);
         // Release: whoever takes a seat sees the loop as it is now.
         state.store(OPEN | (seats * SEAT), Release);
-        Posting { place: self, seats }
+        Posting { reserved: self, seats }
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Reservation<'_> {
     fn drop(&mut self) {
         // Release: the caller that has the slot next finds it cleared.
         self.slot.held.0.store(0, Release);
@@ -205,12 +205,12 @@ impl Drop for Place<'_> {
 
 impl Posting<'_> {
     fn state(&self) -> &AtomicU32 {
-        &self.place.slot.open().state
+        &self.reserved.slot.open().state
     }
 
     /// Lets no further helper in.
     pub fn shut(&self) {
-        self.place.slot.open().shut();
+        self.reserved.slot.open().shut();
     }
 
     /// Whether a helper is there that has not left.

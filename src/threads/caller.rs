@@ -1,7 +1,7 @@
 //! The caller's side of a call that may have helpers: when its loop is opened to them, and its own part in it.
 
 use super::WAKE_FROM;
-use super::board::{Place, Posting};
+use super::board::{Posting, Reservation};
 use super::brief::SHARE_FROM;
 use super::call::{Call, First};
 use super::pool::Pool;
@@ -19,7 +19,7 @@ pub struct Opening<'a, 'job> {
     /// How much there is to do, as far as known.
     work: Picos,
     first: Option<First>,
-    place: Option<Place<'static>>,
+    reserved: Option<Reservation<'static>>,
     pub posting: Option<Posting<'static>>,
     /// What the caller should be told.
     pub remark: Option<String>,
@@ -32,11 +32,11 @@ pub struct Opening<'a, 'job> {
 }
 
 impl<'a, 'job> Opening<'a, 'job> {
-    /// `place` is where the call may be posted. It is had before the call is written: an atomic step waits until all that was
+    /// `reserved` is where the call may be posted. It is had before the call is written: an atomic step waits until all that was
     /// written before has reached lines that helpers have read, and from here to the first item there is no other.
     pub fn new(
         pool: &'static Pool,
-        place: Option<Place<'static>>,
+        reserved: Option<Reservation<'static>>,
         call: &'a mut Call<'job>,
         options: &Options,
         workers: usize,
@@ -47,7 +47,7 @@ impl<'a, 'job> Opening<'a, 'job> {
         let work = call.work_left();
         let first = (options.poll.is_none() && options.hooks.is_none()).then(|| call.take_first());
         let remark = None;
-        Opening { call, work, first, place, posting: None, remark, os_error: 0, pool, workers, seats, woken: false }
+        Opening { call, work, first, reserved, posting: None, remark, os_error: 0, pool, workers, seats, woken: false }
     }
 
     /// Opens the loop, or wakes a helper for it, if so much work is worth that now.
@@ -95,8 +95,8 @@ impl<'a, 'job> Opening<'a, 'job> {
     }
 
     fn post(&mut self) {
-        if let Some(place) = self.place.take() {
-            self.posting = Some(place.open(std::ptr::from_ref(self.call).expose_provenance(), self.seats));
+        if let Some(reserved) = self.reserved.take() {
+            self.posting = Some(reserved.open(std::ptr::from_ref(self.call).expose_provenance(), self.seats));
         }
     }
 }

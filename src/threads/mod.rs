@@ -122,10 +122,10 @@ fn run_open(
     let began_alone = solo.next > 0;
     let pool = pool::current();
     let may_be_shared = workers > 1 || options.poll.is_some();
-    let place = if may_be_shared { pool.board.reserve() } else { None };
+    let reserved = if may_be_shared { pool.board.reserve() } else { None };
     let mut lines = Lines::new();
     let mut call = Call::new(job, halt, options, workers, expected, &solo, &mut lines);
-    let mut opening = Opening::new(pool, place, &mut call, options, workers);
+    let mut opening = Opening::new(pool, reserved, &mut call, options, workers);
     let call = opening.call;
     match &options.poll {
         Some(poll) => contain(halt, || looker::look_on(&mut opening, poll)),
