@@ -22,7 +22,7 @@
 //! |---|---|
 //! | stays alone, because it is known to be short (`threads::brief`) | 5 ns for one item, 15 to 30 ns for more |
 //! | finds a helper awake (`threads::board`) | 0.2 us until it is open and the caller is at its items; the helper begins 0.1 us later, and its end is seen 0.1 us after its last item: in all, 0.6 us more than a perfect split |
-//! | must wake a helper | 5 to 20 us of the caller's time, and as long again until the helper begins; only for 70 us of work or more, or when such calls have come often |
+//! | must wake a helper | 5 to 20 us of the caller's time, and as long again until the helper begins; only for 70 us of work or more, or when such calls have come often. Where the kernel wakes threads onto their waker's CPU, some 100 us more for it to go elsewhere, and 3 ms the first time (`threads::crowding`) |
 //! | the first of its process | 0.5 ms: the CPUs are counted, a thread is made |
 //!
 //! A claim is one atomic add: 3 ns if nobody else has claimed since, as at home, some 100 ns if another CPU has the line, and

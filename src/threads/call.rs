@@ -50,6 +50,8 @@ pub struct First {
 pub struct Seen {
     /// Picoseconds that a unit took of late, for those who decide whether to wake another helper; 0 before it is known.
     pub unit_cost: AtomicU64,
+    /// One more than the CPU that the caller was on when it woke a helper; 0: it has not, or that is not known.
+    pub woken_from: AtomicUsize,
     /// Whether some units have taken what is expected.
     pub borne_out: AtomicBool,
 }

@@ -4,10 +4,12 @@ use super::WAKE_FROM;
 use super::board::{Posting, Reservation};
 use super::brief::SHARE_FROM;
 use super::call::{Call, First};
+use super::crowding;
 use super::pool::Pool;
 use super::worker::{Patience, Worker};
 use crate::options::Options;
 use crate::schedule::Picos;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 /// How long a caller whose own start refused waits for a first helper to come. Only then is there nobody to run the items.
@@ -87,9 +89,11 @@ impl<'a, 'job> Opening<'a, 'job> {
             ));
         }
         if helpers > 0 {
+            self.call.seen.woken_from.store(crowding::here().map_or(0, |cpu| cpu + 1), Relaxed);
             self.post();
             if self.posting.is_some() {
                 self.pool.board.wake_one();
+                crowding::give_way(|| self.was_helped());
             }
         }
     }

@@ -3,7 +3,7 @@
 //! A short call stays with its caller (`brief`), which `sites` knows from the calls before it; so does one that has nobody to
 //! share with (`solo`). Any other may open its loop on the
 //! `board`, where idle helpers find it: `caller` decides when, works on the loop itself, or looks on if it has a `poll`
-//! (`looker`). `pool` owns the helpers, `attention` says how long they stay awake and when to wake one. `call` is what the
+//! (`looker`). `pool` owns the helpers, `attention` says how long they stay awake and when to wake one, `crowding` where to. `call` is what the
 //! workers of one call share, `worker` how one takes part, `hooks` how it is let in.
 
 mod attention;
@@ -11,6 +11,7 @@ mod board;
 mod brief;
 mod call;
 mod caller;
+mod crowding;
 mod futex;
 mod here;
 mod hooks;

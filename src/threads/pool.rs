@@ -91,9 +91,11 @@ impl Pool {
     fn reside(&self, helper: usize) {
         loop {
             let awake = self.attention.awake();
+            let mut woken = true;
             while let Some(seat) = self.look(helper) {
                 // Line 0 is where callers begin.
-                help(seat, helper + 1, || self.board.wake_one());
+                help(seat, helper + 1, woken, || self.board.wake_one());
+                woken = false;
             }
             drop(awake);
             self.board.sleep();

@@ -3,6 +3,7 @@
 use super::WAKE_FROM;
 use super::board::Seat;
 use super::call::{Call, Counts, First};
+use super::crowding;
 use super::here::Inside;
 use super::hooks::Refused;
 use super::ticks::Tick;
@@ -186,13 +187,17 @@ impl Drop for Worker<'_, '_> {
     }
 }
 
-/// A helper's part in the call that it has a seat at, from line `home` on. `wake_another` is called if one more would be of use.
-pub fn help(seat: Seat<'_>, home: usize, wake_another: impl FnOnce()) {
+/// A helper's part in the call that it has a seat at, from line `home` on. `woken`: it was asleep until
+/// now. `wake_another` is called if one more would be of use.
+pub fn help(seat: Seat<'_>, home: usize, woken: bool, wake_another: impl FnOnce()) {
     // SAFETY: the board keeps what was posted in place until the seat is left, and nothing but calls is posted.
     let call = unsafe { &*std::ptr::with_exposed_provenance::<Call<'_>>(seat.posted) };
     prefetch(call.job, size_of::<Job>());
     prefetch(call.halt, size_of::<Halt>());
     prefetch(call.schedule.line_of(home), size_of::<Line>());
+    if woken {
+        crowding::leave(call.seen.woken_from.load(Relaxed).checked_sub(1));
+    }
     if seat.has_room() && call.work_left() >= WAKE_FROM {
         wake_another();
     }
