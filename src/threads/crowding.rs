@@ -94,11 +94,14 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_leaves_a_cpu_may_come_back() {
+    fn a_thread_leaves_its_cpu_and_may_come_back() {
         let before = cpus();
-        for _ in 0..100 {
-            leave(here());
-        }
+        let went = (0..100).any(|_| {
+            let cpu = here();
+            leave(cpu);
+            here() != cpu
+        });
+        assert!(went || before.iter().filter(|&&allowed| allowed).count() == 1);
         assert_eq!(cpus(), before);
     }
 }
