@@ -35,7 +35,7 @@ demo: build ## see it run: from C, a CPython extension, ctypes and cffi, beside 
 	@c-examples/demo
 
 check: ## all tests, after setting up for them; under 15 minutes
-	@tests/check
+	@tests/watch 600 tests/check
 
 bench: build ## compare speed with the peers that are installed; tables and picture go to target/bench; half an hour
 	@benches/run

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import watched  # noqa: F401
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
