@@ -186,6 +186,26 @@ def test_items_that_kill_whoever_gets_them_are_found_out():
         assert pool.map(items.square, range(3)) == [0, 1, 4]
 
 
+class DiesSlowlyWhenLoaded:
+    def __reduce__(self):
+        return die_after, (0.05,)
+
+
+def test_an_item_that_kills_slowly_does_not_go_from_worker_to_worker_for_ever():
+    """While one loads it, the other has nothing to do."""
+    with Pool(2) as pool, pytest.raises(BrokenPool) as caught:
+        pool.map_async(items.square, [DiesSlowlyWhenLoaded()]).get(SOON)
+    assert caught.value.item == 0 and caught.value.signal == signal.SIGKILL
+
+
+@pytest.mark.parametrize("deadly", [DiesWhenLoaded(), DiesSlowlyWhenLoaded()], ids=["at once", "slowly"])
+def test_an_item_that_kills_whoever_gets_it_is_told_from_those_around_it(deadly):
+    with Pool(2, on_crash="continue") as pool:
+        results = pool.map_async(items.square, [*range(5), deadly, *range(6, 20)], 20).get(SOON)
+    assert type(results[5]) is BrokenPool and results[5].item == 5
+    assert results[:5] + results[6:] == [x * x for x in range(20) if x != 5]
+
+
 def test_a_result_that_kills_its_worker_while_it_is_pickled_is_found_out():
     with Pool(2) as pool:
         with pytest.raises(BrokenPool) as caught:

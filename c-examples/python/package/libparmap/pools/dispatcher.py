@@ -144,7 +144,7 @@ class Dispatcher:
             # It is stuck in an item that takes far longer than those before, and so may the next.
             chunk.job.cost.learn(worth / left, 1)
         before, chunk.end = chunk.end, self.crew.take_back(worker, chunk, left - left // 2)
-        self.calls.put_back(chunk.job, chunk.first + chunk.end, chunk.items[chunk.end : before])
+        self.calls.put_back(chunk.job, chunk.first + chunk.end, chunk.items[chunk.end : before], chunk.tries)
         return chunk.end < before
 
     def _may_take_back(self):
@@ -153,11 +153,15 @@ class Dispatcher:
         return self._can_hire() or any(one.usable and not one.chunks for one in self.crew.members)
 
     def _to_be_had(self):
-        """(seconds, worker, chunk, items) for all that is handed out and not begun."""
+        """(seconds, worker, chunk, items) for all that is handed out and not begun.
+
+        Of what a worker may be loading one stays, to take the blame should it die of that: else an item that kills whoever
+        is sent it could go from one to the other for ever.
+        """
         for worker, position, chunk in self.crew.handed_out():
             begun, end, ms = self.crew.look(worker, chunk)
-            left = end - begun
-            if left == 0 or chunk.job.over:
+            left = end - max(begun, position == 0)
+            if left <= 0 or chunk.job.over:
                 continue
             seconds = chunk.job.cost.seconds
             if seconds is None or (position == 0 and begun and ms > STUCK_MS):

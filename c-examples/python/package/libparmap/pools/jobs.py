@@ -120,7 +120,9 @@ class Job:
 
     def next_chunk(self, workers):
         segment = self.pending[0]
-        chunk = Chunk(self, *segment.take(min(self._size(workers), len(segment))), segment.tries)
+        # One of those that were at a worker which died before it began any may kill whoever is sent it, with those around it.
+        size = 1 if segment.tries else min(self._size(workers), len(segment))
+        chunk = Chunk(self, *segment.take(size), segment.tries)
         if not len(segment):
             self.pending.popleft()
         return chunk
