@@ -229,6 +229,7 @@ PyObject *ranks_finalize(PyObject *module, PyObject *nothing);
 PyObject *ranks_send(PyObject *module, PyObject *arguments);
 PyObject *ranks_receive(PyObject *module, PyObject *arguments);
 PyObject *ranks_receive_into(PyObject *module, PyObject *arguments);
+PyObject *fill(PyObject *module, PyObject *arguments);
 
 /* ---- together.c -------------------------------------------------------------------------------------------- */
 

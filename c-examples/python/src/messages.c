@@ -4,6 +4,8 @@
  * parts, so that two threads of a process cannot take each other's. */
 #include "core.h"
 
+#include <string.h>
+
 /* The memory of all parts, of which `count` are open. */
 struct parts {
     Py_buffer *views;
@@ -102,48 +104,63 @@ static par_status receive_parts(const struct parts *parts, int source, int tag)
     return status;
 }
 
-/* Asks `room`, with the GIL, where the parts that this head announces are to go. */
-static int make_room(struct ranks_call *call, PyObject *room, const par_bytes *head, struct parts *parts)
+/* SMALL in libparmap/parcels.py: nothing comes behind such a head, so Python need not be asked where that is to go. */
+static const char small[] = { 'P', 'A', 'R', 'S' };
+
+static int is_small(const par_bytes *head)
 {
-    PyObject *bytes, *sequence = NULL;
-    int opened = -1;
+    const unsigned char *const data = head->data;
+
+    return head->len > sizeof small && data[0] == 0x80 && memcmp(data + head->len - sizeof small, small, sizeof small) == 0;
+}
+
+/* Makes a parcel of the head, with the GIL, and opens the memory for the parts that follow. NULL: with an exception set. */
+static PyObject *make_parcel(struct ranks_call *call, PyObject *to_parcel, const par_bytes *head, struct parts *parts)
+{
+    PyObject *bytes, *parcel = NULL, *following = NULL;
 
     PyEval_RestoreThread(call->watch.thread);
     bytes = PyBytes_FromStringAndSize(head->data, (Py_ssize_t)head->len);
     if (bytes != NULL)
-        sequence = PyObject_CallFunctionObjArgs(room, bytes, NULL);
-    if (sequence != NULL)
-        opened = parts_open(parts, sequence, PyBUF_WRITABLE);
-    Py_XDECREF(sequence);
+        parcel = PyObject_CallFunctionObjArgs(to_parcel, bytes, NULL);
+    if (parcel != NULL)
+        following = PyObject_GetAttrString(parcel, "following");
+    if (following == NULL || parts_open(parts, following, PyBUF_WRITABLE) < 0)
+        Py_CLEAR(parcel);
+    Py_XDECREF(following);
     Py_XDECREF(bytes);
-    call->watch.raised |= opened < 0;
+    call->watch.raised |= parcel == NULL;
     PyEval_SaveThread();
-    return opened;
+    return parcel;
 }
 
-/* ranks_receive(room, source, tag, bell, timeout_ms): (source, tag), or None where the bell rang or the time was up.
- * `room(head)` answers with the memory for the parts, and must not fail. */
+/* ranks_receive(to_parcel, source, tag, bell, timeout_ms): (what came, source, tag); what came is None where the bell rang or
+ * the time was up, a short pickle as bytes, or what `to_parcel(head)` made, whose `following` parts are there by then. */
 PyObject *ranks_receive(PyObject *module, PyObject *arguments)
 {
     struct ranks_call call;
     struct parts parts = { NULL, 0 };
     par_bytes head = { NULL, 0 };
-    PyObject *room, *answer = NULL;
+    PyObject *to_parcel, *came = NULL, *answer = NULL;
     par_status status;
-    int source, tag, bell, timeout_ms;
+    int source, tag, bell, timeout_ms, wanted_elsewhere;
 
-    if (!PyArg_ParseTuple(arguments, "Oiiii", &room, &source, &tag, &bell, &timeout_ms))
+    if (!PyArg_ParseTuple(arguments, "Oiiii", &to_parcel, &source, &tag, &bell, &timeout_ms))
         return NULL;
     ranks_enter_until(&call, bell, timeout_ms);
     status = receive_head(&call, &head, &source, &tag);
-    if (status == PAR_OK && make_room(&call, room, &head, &parts) == 0)
+    if (status == PAR_OK && !is_small(&head) && (came = make_parcel(&call, to_parcel, &head, &parts)) != NULL)
         status = receive_parts(&parts, source, tag);
-    if (status == PAR_ECANCELED && !call.watch.raised) {
-        ranks_leave(&call, module, PAR_OK);
-        answer = Py_NewRef(Py_None);
-    } else if (ranks_leave(&call, module, status) == 0) {
-        answer = Py_BuildValue("(ii)", source, tag);
+    wanted_elsewhere = status == PAR_ECANCELED && !call.watch.raised;
+    if (ranks_leave(&call, module, wanted_elsewhere ? PAR_OK : status) == 0) {
+        if (wanted_elsewhere)
+            came = Py_NewRef(Py_None);
+        else if (came == NULL)
+            came = PyBytes_FromStringAndSize(head.data, (Py_ssize_t)head.len);
+        if (came != NULL)
+            answer = Py_BuildValue("(Oii)", came, source, tag);
     }
+    Py_XDECREF(came);
     par_bytes_free(&head, 1);
     parts_close(&parts);
     return answer;
@@ -168,4 +185,25 @@ PyObject *ranks_receive_into(PyObject *module, PyObject *arguments)
     received = ranks_leave(&call, module, status);
     PyBuffer_Release(&memory);
     return received < 0 ? NULL : Py_BuildValue("(nii)", (Py_ssize_t)length, from, with);
+}
+
+/* fill(memory, data, position): copies into all of `memory` what stands in `data` from there on. */
+PyObject *fill(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Py_buffer memory, data;
+    Py_ssize_t position;
+    int fits;
+
+    if (!PyArg_ParseTuple(arguments, "w*y*n", &memory, &data, &position))
+        return NULL;
+    fits = position >= 0 && position <= data.len && memory.len <= data.len - position;
+    if (fits)
+        memcpy(memory.buf, (const char *)data.buf + position, (size_t)memory.len);
+    PyBuffer_Release(&data);
+    PyBuffer_Release(&memory);
+    if (!fits) {
+        PyErr_SetString(PyExc_ValueError, "receive: the message is shorter than the array that it says it holds");
+        return NULL;
+    }
+    return Py_NewRef(Py_None);
 }

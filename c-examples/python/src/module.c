@@ -57,6 +57,7 @@ static PyMethodDef core_methods[] = {
     { "ranks_send", ranks_send, METH_VARARGS, NULL },
     { "ranks_receive", ranks_receive, METH_VARARGS, NULL },
     { "ranks_receive_into", ranks_receive_into, METH_VARARGS, NULL },
+    { "fill", fill, METH_VARARGS, NULL },
     { "ranks_broadcast", ranks_broadcast, METH_VARARGS, NULL },
     { "ranks_scatter", ranks_scatter, METH_VARARGS, NULL },
     { "ranks_gather", ranks_gather, METH_VARARGS, NULL },

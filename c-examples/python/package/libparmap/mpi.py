@@ -17,9 +17,10 @@ time() abort() finalize()
 """
 
 import sys
+from functools import partial
 
 from libparmap import _core, together
-from libparmap.parcels import Parcel, fillable, memory_of, pack
+from libparmap.parcels import Parcel, fillable, memory_of, pack, unpack
 from libparmap.reduction import BAND, BOR, BXOR, MAX, MIN, PROD, SUM
 
 __all__ = [
@@ -107,10 +108,12 @@ def receive(source=any_source, buffer=None, vanilla=False, tag=default_tag, retu
         length, source, tag = _core.ranks_receive_into(memory_of(buffer), source, tag)
         item_size = memoryview(buffer).itemsize
         return (buffer, Status(source, tag, length // item_size, item_size)) if return_status else buffer
-    parcel = Parcel(buffer)
-    source, tag = _core.ranks_receive(parcel.room, source, tag, -1, -1)
-    received = parcel.contents()
-    return (received, Status(source, tag, *parcel.size())) if return_status else received
+    to_parcel = Parcel if buffer is None else partial(Parcel, buffer=fillable(buffer))
+    came, source, tag = _core.ranks_receive(to_parcel, source, tag, -1, -1)
+    if buffer is None and not return_status:
+        return unpack(came)
+    parcel = to_parcel(came) if type(came) is bytes else came
+    return (parcel.contents(), Status(source, tag, *parcel.size())) if return_status else parcel.contents()
 
 
 class Status:

@@ -1,8 +1,9 @@
 """An object as it travels between ranks: a head, and parts that go from memory to memory.
 
-A head is BEGINNING, the length of each part, a description of the contents, and those parts that are short. An array
-is one part, described by its type and shape; anything else is pickled, and the large buffers inside it (protocol 5)
-are parts of their own. So no large array is copied on its way, and a small object is one message.
+A short pickle is a head with SMALL at its end, which whoever unpickles it passes over. Any other head is BEGINNING, the
+length of each part, a description of the contents, and those parts that are short. An array is one part, described by its
+type and shape; anything else is pickled, and the large buffers inside it (protocol 5) are parts of their own. So no large
+array is copied on its way, and a small object is one message.
 """
 
 import math
@@ -11,9 +12,12 @@ import struct
 import sys
 from array import array
 
-MARK = b"PAR"
-SMALL, PICKLE, ARRAY = b"PARS", b"PARP", b"PARA"  # a short pickle alone; one with parts beside it; an array
+from libparmap import _core
+
+PICKLE, ARRAY = b"PARP", b"PARA"  # a pickle with parts beside it; an array
+SMALL = b"PARS"  # see src/messages.c
 BEGINNING = struct.Struct("<4sII")  # kind, number of parts, bytes of description
+ARRAY_BEGINNING = struct.Struct("<4sIIQ")  # the same, and the length of its one part
 
 # Up to so many bytes a copy into the head costs less than a message.
 SHORT = 8192
@@ -25,26 +29,26 @@ PLAIN_KINDS = frozenset("biufcSU")
 def pack(x, vanilla=False):
     """The head, and the list of the parts that follow it. `vanilla` pickles arrays too."""
     if is_plain_array(x) and not vanilla:
-        if not x.flags.c_contiguous:
-            x = sys.modules["numpy"].ascontiguousarray(x).reshape(x.shape)
-        return _with_head(ARRAY, describe(x), [x], [x.nbytes])
+        return _pack_array(x)
     buffers = []
     stream = pickle.dumps(x, 5, buffer_callback=buffers.append)
     if not buffers and len(stream) <= SHORT:
-        return SMALL + stream, ()
+        return stream + SMALL, ()
     parts = [stream, *(buffer.raw() for buffer in buffers)]
-    return _with_head(PICKLE, b"", parts, [len(part) for part in parts])
+    lengths = [len(part) for part in parts]
+    head = [BEGINNING.pack(PICKLE, len(parts), 0), struct.pack(f"<{len(parts)}Q", *lengths)]
+    head += [part for part in parts if len(part) <= SHORT]
+    return b"".join(head), [part for part in parts if len(part) > SHORT]
 
 
-def _with_head(kind, description, parts, lengths):
-    head = [BEGINNING.pack(kind, len(parts), len(description)), struct.pack(f"<{len(parts)}Q", *lengths), description]
-    following = []
-    for part, length in zip(parts, lengths):
-        if length > SHORT:
-            following.append(part)
-        elif length:
-            head.append(part)
-    return b"".join(head), following
+def _pack_array(x):
+    description, length = describe(x), x.nbytes
+    if not x.flags.c_contiguous:
+        x = sys.modules["numpy"].ascontiguousarray(x)
+    beginning = ARRAY_BEGINNING.pack(ARRAY, 1, len(description), length)
+    if length > SHORT:
+        return beginning + description, [x]
+    return b"".join((beginning, description, x)), ()
 
 
 def length_of(packed):
@@ -54,68 +58,83 @@ def length_of(packed):
 
 
 class Parcel:
-    """One object on its way in: `room(head)` says where its parts are to go, then `contents()` is the object.
+    """One object that has come, but for the parts that come behind its head: those are to be received into `following`.
 
-    With `buffer`, an array that is to be filled, an array of the same type and size arrives right there.
+    With `buffer`, an array that is to be filled, an array of the same type and size arrives right there. Making a parcel
+    never fails: parts that nobody wants must be received all the same.
     """
 
-    __slots__ = ("array", "buffer", "kind", "parts", "problem")
+    __slots__ = ("array", "following", "has_buffer", "kind", "parts", "problem")
 
-    def __init__(self, buffer=None):
-        self.buffer = None if buffer is None else fillable(buffer)
+    def __init__(self, head, buffer=None):
+        self.has_buffer = buffer is not None
         self.problem = None
-
-    def room(self, head):
-        """Never fails: parts that nobody wants must be received all the same."""
-        self.kind = kind = head[:4]
+        self.following = ()
+        self.kind = kind = SMALL if is_small(head) else head[:4]
         if kind == SMALL:
             self.parts = (head,)
-            return ()
-        if kind not in (PICKLE, ARRAY):
+        elif kind == ARRAY:
+            self._find_array(head, buffer)
+        elif kind == PICKLE:
+            self._find_parts(head)
+        else:
             self.problem = ValueError(
                 f"receive: the message of {len(head)} bytes was not sent by libparmap.mpi: pass bypass=True and a buffer"
             )
-            return ()
-        _, count, described = BEGINNING.unpack_from(head)
+
+    def _find_array(self, head, buffer):
+        _, _, described, length = ARRAY_BEGINNING.unpack_from(head)
+        position = ARRAY_BEGINNING.size + described
+        self.array, self.problem = array_to_fill(head[ARRAY_BEGINNING.size : position], buffer)
+        if length > SHORT:
+            self.following = (self.array,)
+        elif length:
+            _core.fill(self.array, head, position)
+
+    def _find_parts(self, head):
+        _, count, _ = BEGINNING.unpack_from(head)
         lengths = struct.unpack_from(f"<{count}Q", head, BEGINNING.size)
-        position = BEGINNING.size + 8 * count + described
-        if kind == ARRAY:
-            self.array, self.problem = array_to_fill(head[position - described : position], self.buffer)
-            places = [memory_of(self.array)]
-        else:
-            places = [bytearray(length) for length in lengths]
-        self.parts, following = places, []
-        for place, length in zip(places, lengths):
-            if length <= SHORT:
-                place[:] = head[position : position + length]
-                position += length
-            else:
-                following.append(place)
-        return following
+        position = BEGINNING.size + 8 * count
+        self.parts = [bytearray(length) for length in lengths]
+        for part in self.parts:
+            if len(part) <= SHORT:
+                part[:] = head[position : position + len(part)]
+                position += len(part)
+        self.following = [part for part in self.parts if len(part) > SHORT]
 
     def contents(self):
         if self.problem is not None:
             raise self.problem
         if self.kind == ARRAY:
             return self.array
-        if self.buffer is not None:
+        if self.has_buffer:
             raise TypeError("receive: buffer is an array but what came is none: leave buffer out")
-        if self.kind == SMALL:
-            return pickle.loads(memoryview(self.parts[0])[len(SMALL) :])
         return pickle.loads(self.parts[0], buffers=self.parts[1:])
 
     def size(self):
         """How many elements, and the bytes of each; an object other than an array is a number of bytes."""
         if self.kind == ARRAY:
-            item_size = memoryview(self.array).itemsize or 1
-            return len(self.parts[0]) // item_size, item_size
+            view = memoryview(self.array)
+            return view.nbytes // (view.itemsize or 1), view.itemsize or 1
         return sum(map(len, self.parts)) - (len(SMALL) if self.kind == SMALL else 0), 1
+
+
+def is_small(head):
+    """Whether a head is a short pickle, which begins with 0x80."""
+    return head[-4:] == SMALL and head[0] == 0x80
+
+
+def unpack(came):
+    """The object that has come: as a short pickle, or as a parcel whose parts are there."""
+    return pickle.loads(came) if type(came) is bytes else came.contents()
 
 
 # ---- arrays ----------------------------------------------------------------------------------------------------------
 
 
 def is_plain_array(x):
+    if type(x).__name__ != "ndarray":  # as a rule, and asked fastest
+        return False
     numpy = sys.modules.get("numpy")
     return numpy is not None and type(x) is numpy.ndarray and x.dtype.kind in PLAIN_KINDS
 
@@ -178,22 +197,28 @@ def array_to_fill(description, buffer=None):
     if buffer is None:
         return numpy.empty(shape, came), None
     if isinstance(buffer, numpy.ndarray):
-        fits = buffer.dtype == came and buffer.size == math.prod(shape)
+        if buffer.dtype == came and buffer.size == math.prod(shape):
+            return buffer, None
         room = f"type {buffer.dtype} and shape {buffer.shape}"
     else:
         length = len(memory_of(buffer))
-        fits, room = length == math.prod(shape) * came.itemsize, f"{length} bytes"
-    if fits:
-        return buffer, None
+        if length == math.prod(shape) * came.itemsize:
+            return buffer, None
+        room = f"{length} bytes"
     return numpy.empty(shape, came), ValueError(f"buffer has {room}, but the array that came has type {came} and shape {shape}")
 
 
 def fillable(buffer):
     """`buffer` where it is an array that can be filled, None where it is something else."""
     numpy = sys.modules.get("numpy")
-    if not isinstance(buffer, (bytearray, array, memoryview, *([numpy.ndarray] if numpy else []))):
+    if numpy is not None and isinstance(buffer, numpy.ndarray):
+        flags = buffer.flags
+        is_whole = flags.c_contiguous and flags.writeable
+    elif isinstance(buffer, (bytearray, array, memoryview)):
+        view = memoryview(buffer)
+        is_whole = view.c_contiguous and not view.readonly
+    else:
         return None
-    view = memoryview(buffer)
-    if view.readonly or not view.c_contiguous:
+    if not is_whole:
         raise BufferError("buffer is read-only or not contiguous: pass an array that can be written to as a whole")
     return buffer

@@ -27,7 +27,7 @@ FAILED = -1
 def broadcast(x, root, vanilla=False):
     if _core.ranks_rank() == root:
         return _broadcast_from_here(x, root, vanilla)
-    parcel = Parcel(x)
+    buffer = fillable(x) if x is not None else None
     block = bytearray(BLOCK)
     _core.ranks_broadcast(block, root)
     (length,) = LENGTH.unpack_from(block)
@@ -37,7 +37,8 @@ def broadcast(x, root, vanilla=False):
     if length > BLOCK - LENGTH.size:
         head = bytearray(length)
         _core.ranks_broadcast(head, root)
-    for part in parcel.room(bytes(head)):
+    parcel = Parcel(bytes(head), buffer)
+    for part in parcel.following:
         _core.ranks_broadcast(part, root)
     return parcel.contents()
 
@@ -63,7 +64,7 @@ def _broadcast_from_here(x, root, vanilla):
 
 
 def scatter(x, root, buffer, vanilla):
-    parcel = Parcel(buffer)
+    room = None if buffer is None else fillable(buffer)
     plan = memory = None
     if _core.ranks_rank() == root:
         try:
@@ -75,14 +76,14 @@ def scatter(x, root, buffer, vanilla):
     if kind == "failed":
         raise RuntimeError(f"scatter: rank {root} could not share out what it passed: {how}")
     if kind == "array":
-        mine, problem = array_to_fill(how, parcel.buffer)
+        mine, problem = array_to_fill(how, room)
         _core.ranks_scatter(memory, memory_of(mine), root)
         if problem is not None:
             raise problem
         return mine
     mine = bytearray(how)
     _core.ranks_scatter(memory, mine, root)
-    return _unpadded(mine, parcel)
+    return _unpadded(mine, room)
 
 
 def _plan_of_scatter(x, vanilla):
@@ -133,7 +134,7 @@ def gather(x, root, buffer, vanilla):
     if not at_root:
         return None
     view = memoryview(everything)
-    return _joined([_unpadded(view[i * each : (i + 1) * each], Parcel()) for i in range(size)])
+    return _joined([_unpadded(view[i * each : (i + 1) * each]) for i in range(size)])
 
 
 def _room_to_gather(x, size, buffer):
@@ -214,10 +215,11 @@ def _padded(packed, length):
     return b"".join([LENGTH.pack(len(head)), head, *parts]).ljust(length, b"\0")
 
 
-def _unpadded(block, parcel):
+def _unpadded(block, buffer=None):
     view = memoryview(block)
     position = LENGTH.size + LENGTH.unpack_from(view)[0]
-    for part in parcel.room(bytes(view[LENGTH.size : position])):
-        part[:] = view[position : position + len(part)]
-        position += len(part)
+    parcel = Parcel(bytes(view[LENGTH.size : position]), buffer)
+    for part in parcel.following:
+        _core.fill(part, view, position)
+        position += memoryview(part).nbytes
     return parcel.contents()

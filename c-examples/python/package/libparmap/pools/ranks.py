@@ -14,7 +14,7 @@ import weakref
 from collections import deque
 
 from libparmap import _core, mpi
-from libparmap.parcels import Parcel
+from libparmap.parcels import Parcel, unpack
 from libparmap.pools import serving
 from libparmap.pools.answers import rebuilt
 from libparmap.pools.calls import Calls
@@ -248,11 +248,10 @@ class RankReception(Ledger):
         if not _others:
             self._poll.poll(None if milliseconds < 0 else milliseconds)
             return self._has_rung()
-        parcel = Parcel()
-        came = _core.ranks_receive(parcel.room, -1, serving.ANSWERS, self._bell, milliseconds)
+        came, rank, _ = _core.ranks_receive(Parcel, -1, serving.ANSWERS, self._bell, milliseconds)
         if came is None:
             return self._has_rung()
-        self._on_answer(_others[came[0] - 1], *parcel.contents())
+        self._on_answer(_others[rank - 1], *unpack(came))
         return True
 
     def _has_rung(self):
