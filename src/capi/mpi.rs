@@ -148,9 +148,9 @@ pub unsafe extern "C" fn par_mpi_receive_into(
         // SAFETY: the caller passes so many bytes, as checked.
         let data = if room == 0 { &mut [] } else { unsafe { slice::from_raw_parts_mut(data.cast(), room) } };
         let received = messages::receive_in_place(session::enter()?.session(), data, source, tag)?;
-        len.into_iter().for_each(|len| *len = received.0);
-        from.into_iter().for_each(|from| *from = received.1);
-        with_tag.into_iter().for_each(|tag| *tag = received.2);
+        len.into_iter().for_each(|len| *len = received.len);
+        from.into_iter().for_each(|from| *from = received.source);
+        with_tag.into_iter().for_each(|tag| *tag = received.tag);
         Ok(())
     })
 }

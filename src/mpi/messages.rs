@@ -8,8 +8,9 @@
 //! Nothing comes between an announcement and its pieces, since MPI keeps the order between two ranks on a lane and a rank
 //! sends one message at a time.
 
-use super::api::Lane;
+use super::api::{Arrival, Lane};
 use super::failure::Failure;
+use super::mailbox::Letter;
 use super::pieces::PIECE;
 use super::presence::Doing;
 use super::session::Session;
@@ -59,12 +60,16 @@ fn send_one(session: &Session, data: &[u8], to: i32, tag: i32) -> Result<(), Fai
 
 /// Receives the next message from `source` with `tag` (None: from anyone, with any).
 pub fn receive(session: &mut Session, source: Option<i32>, tag: Option<i32>) -> Result<Message, Failure> {
-    let (next, source, tag) = next(session, &mut [], source, tag)?;
-    let bytes = match next {
-        Next::Letter(data) => copy_of(&data)?,
-        Next::InTray(len) => copy_of(session.tray.first(len))?,
-        Next::InRoom(_) => unreachable!("there is no room"),
-        Next::Announced(len) => receive_announced(session, len, source, tag).map_err(|why| lost(session, why))?,
+    if let Some(letter) = begin_to_receive(session, source, tag)? {
+        return Ok(Message { bytes: copy_of(&letter.data)?, source: session.rank, tag: letter.tag });
+    }
+    let place = session.tray.as_mut_ptr();
+    // SAFETY: a tray has as much room, and stays.
+    let Arrival { source, tag, len } = unsafe { session.await_arrival(place, SHORT, source, tag) }?;
+    let bytes = match len {
+        // SAFETY: the announcement is there.
+        ANNOUNCEMENT => receive_announced(session, unsafe { announced(place) }, source, tag)?,
+        len => copy_of(session.tray.first(len))?,
     };
     Ok(Message { bytes, source, tag })
 }
@@ -75,55 +80,28 @@ pub fn receive_in_place(
     room: &mut [u8],
     source: Option<i32>,
     tag: Option<i32>,
-) -> Result<(usize, i32, i32), Failure> {
-    let (next, source, tag) = next(session, room, source, tag)?;
-    let len = match next {
-        Next::Letter(data) => copy_what_fits(&data, room),
-        Next::InTray(len) => copy_what_fits(session.tray.first(len), room),
-        Next::InRoom(len) => len,
-        Next::Announced(len) => {
-            let fits = room.get_mut(..len);
-            let done = match fits {
-                // SAFETY: the room is there.
-                Some(place) => unsafe { receive_pieces(session, place.as_mut_ptr(), len, source, tag) },
-                None => forget_pieces(session, len, source, tag),
-            };
-            done.map_err(|why| lost(session, why))?;
-            len
-        }
-    };
-    if len > room.len() {
-        let room = room.len();
-        return Err(Failure::argument(format!(
-            "the message from rank {source} has {len} bytes but there is room for {room}, so it is lost: pass more room"
-        )));
+) -> Result<Arrival, Failure> {
+    if let Some(letter) = begin_to_receive(session, source, tag)? {
+        let arrival = Arrival { source: session.rank, tag: letter.tag, len: letter.data.len() };
+        return copy_what_fits(&letter.data, room, arrival);
     }
-    Ok((len, source, tag))
+    // What has room for every short message gets it without a copy.
+    let in_room = room.len() >= SHORT;
+    let place = if in_room { room.as_mut_ptr() } else { session.tray.as_mut_ptr() };
+    // SAFETY: both have as much room, and stay.
+    let arrival = unsafe { session.await_arrival(place, SHORT, source, tag) }?;
+    match arrival.len {
+        // SAFETY: the announcement is there.
+        ANNOUNCEMENT => {
+            receive_announced_in_place(session, room, Arrival { len: unsafe { announced(place) }, ..arrival })
+        }
+        _ if in_room => Ok(arrival),
+        len => copy_what_fits(session.tray.first(len), room, arrival),
+    }
 }
 
-/// A part of a message would be taken for the next one, and its sender may wait for ever.
-fn lost(session: &Session, why: Failure) -> Failure {
-    session.break_off(&why.sentence);
-    why
-}
-
-/// Where the next message is, and its length.
-enum Next {
-    Letter(Vec<u8>),
-    InTray(usize),
-    /// In the caller's.
-    InRoom(usize),
-    /// Still to be received.
-    Announced(usize),
-}
-
-/// Waits for a message; answers its source and tag, too.
-fn next(
-    session: &mut Session,
-    room: &mut [u8],
-    source: Option<i32>,
-    tag: Option<i32>,
-) -> Result<(Next, i32, i32), Failure> {
+/// Some: this rank has sent it to itself. None: it is still to arrive.
+fn begin_to_receive(session: &mut Session, source: Option<i32>, tag: Option<i32>) -> Result<Option<Letter>, Failure> {
     if let Some(source) = source {
         check_rank(session, "source", source)?;
     }
@@ -132,7 +110,7 @@ fn next(
     }
     let own = source.is_none_or(|source| source == session.rank);
     if let Some(letter) = own.then(|| session.mailbox.take(tag)).flatten() {
-        return Ok((Next::Letter(letter.data), session.rank, letter.tag));
+        return Ok(Some(letter));
     }
     if session.size == 1 || source == Some(session.rank) {
         return Err(Failure::mpi(format!(
@@ -141,20 +119,14 @@ fn next(
         )));
     }
     session.begin(Doing::Receiving(source))?;
-    // What has room for every short message gets it without a copy.
-    let in_room = room.len() >= SHORT;
-    let place = if in_room { room.as_mut_ptr() } else { session.tray.as_mut_ptr() };
-    // SAFETY: both have as much room, and stay.
-    let arrival = unsafe { session.await_arrival(place, SHORT, source, tag) }?;
-    let next = match arrival.len {
-        ANNOUNCEMENT => {
-            // SAFETY: the announcement is there, and begins with a number.
-            Next::Announced(unsafe { place.cast::<u64>().read_unaligned() } as usize)
-        }
-        len if in_room => Next::InRoom(len),
-        len => Next::InTray(len),
-    };
-    Ok((next, arrival.source, arrival.tag))
+    Ok(None)
+}
+
+/// A part of a message would be taken for the next one, and its sender may wait for ever.
+#[cold]
+fn lost(session: &Session, why: Failure) -> Failure {
+    session.break_off(&why.sentence);
+    why
 }
 
 fn check_rank(session: &Session, what: &str, rank: i32) -> Result<(), Failure> {
@@ -163,6 +135,15 @@ fn check_rank(session: &Session, what: &str, rank: i32) -> Result<(), Failure> {
     }
     let last = session.size - 1;
     Err(Failure::argument(format!("{what} is {rank}, but ranks go from 0 to {last}")))
+}
+
+/// The length of the message that an announcement announces.
+///
+/// # Safety
+/// An announcement is at `place`.
+unsafe fn announced(place: *const u8) -> usize {
+    // SAFETY: it begins with the number.
+    unsafe { place.cast::<u64>().read_unaligned() as usize }
 }
 
 /// Receives the `len` bytes that were announced.
@@ -199,9 +180,24 @@ unsafe fn receive_piece(session: &Session, data: *mut u8, len: usize, source: i3
 }
 
 fn receive_announced(session: &Session, len: usize, source: i32, tag: i32) -> Result<par_bytes, Failure> {
-    let bytes = allocate(len)?;
-    // SAFETY: there is room for the message. After a failure it is never freed, since MPI may still write there.
-    unsafe { receive_pieces(session, bytes.data.cast(), len, source, tag) }.map(|()| bytes)
+    let received = allocate(len).and_then(|bytes| {
+        // SAFETY: there is room for the message. After a failure it is never freed, since MPI may still write there.
+        unsafe { receive_pieces(session, bytes.data.cast(), len, source, tag) }.map(|()| bytes)
+    });
+    received.map_err(|why| lost(session, why))
+}
+
+fn receive_announced_in_place(session: &Session, room: &mut [u8], announced: Arrival) -> Result<Arrival, Failure> {
+    let Arrival { source, tag, len } = announced;
+    let (size, fits) = (room.len(), room.get_mut(..len));
+    let is_lost = fits.is_none();
+    let received = match fits {
+        // SAFETY: the room is there.
+        Some(place) => unsafe { receive_pieces(session, place.as_mut_ptr(), len, source, tag) },
+        None => forget_pieces(session, len, source, tag),
+    };
+    received.map_err(|why| lost(session, why))?;
+    if is_lost { Err(too_long(announced, size)) } else { Ok(announced) }
 }
 
 fn copy_of(data: &[u8]) -> Result<par_bytes, Failure> {
@@ -211,11 +207,20 @@ fn copy_of(data: &[u8]) -> Result<par_bytes, Failure> {
     Ok(bytes)
 }
 
-fn copy_what_fits(data: &[u8], room: &mut [u8]) -> usize {
-    if let Some(room) = room.get_mut(..data.len()) {
-        room.copy_from_slice(data);
+fn copy_what_fits(data: &[u8], room: &mut [u8], arrival: Arrival) -> Result<Arrival, Failure> {
+    match room.get_mut(..data.len()) {
+        Some(place) => place.copy_from_slice(data),
+        None => return Err(too_long(arrival, room.len())),
     }
-    data.len()
+    Ok(arrival)
+}
+
+#[cold]
+fn too_long(arrival: Arrival, room: usize) -> Failure {
+    let Arrival { source, len, .. } = arrival;
+    Failure::argument(format!(
+        "the message from rank {source} has {len} bytes but there is room for {room}, so it is lost: pass more room"
+    ))
 }
 
 fn allocate(len: usize) -> Result<par_bytes, Failure> {

@@ -68,23 +68,11 @@ pub struct Access(Pass<State>);
 
 /// Waits for nobody: a second thread is refused. The first call of all initialises, which all ranks do together.
 pub fn enter() -> Result<Access, Failure> {
-    let mut access = Access(lock()?);
-    if let State::New = *access.0 {
-        *access.0 = start()?;
-        OWNER.store(process_token(), Relaxed);
-    }
-    if access.is_finalized() {
-        *access.0 = State::Finalized;
-    }
+    let access = Access(lock()?);
     match &*access.0 {
-        State::Open(session) => {
-            session.check_owner()?;
-            session.check_thread()?;
-        }
-        State::Broken(sentence) => return Err(Failure::mpi(sentence.clone())),
-        State::New | State::Finalized => return Err(Failure::mpi("MPI is finalized: call before par_mpi_finalize")),
+        State::Open(session) if session.check().is_ok() => Ok(access),
+        _ => access.open(),
     }
-    Ok(access)
 }
 
 fn lock() -> Result<Pass<State>, Failure> {
@@ -135,6 +123,23 @@ impl Drop for Mapping {
 }
 
 impl Access {
+    #[cold]
+    fn open(mut self) -> Result<Access, Failure> {
+        if let State::New = *self.0 {
+            *self.0 = start()?;
+            OWNER.store(process_token(), Relaxed);
+        }
+        if self.is_finalized() {
+            *self.0 = State::Finalized;
+        }
+        match &*self.0 {
+            State::Open(session) => session.check()?,
+            State::Broken(sentence) => return Err(Failure::mpi(sentence.clone())),
+            State::New | State::Finalized => return Err(finalized()),
+        }
+        Ok(self)
+    }
+
     pub fn session(&mut self) -> &mut Session {
         match &mut *self.0 {
             State::Open(session) => session,
@@ -283,10 +288,17 @@ fn mismatch(launcher: &Launcher, name: &str, rank: i32, size: i32) -> Option<Str
     })
 }
 
+#[cold]
+fn finalized() -> Failure {
+    Failure::mpi("MPI is finalized: call before par_mpi_finalize")
+}
+
+#[cold]
 fn forked(rank: i32) -> Failure {
     Failure::mpi(format!("this process was forked from rank {rank}: only the rank itself can use MPI"))
 }
 
+#[cold]
 fn wrong_thread() -> Failure {
     Failure::mpi(
         "MPI was initialised for its main thread alone: call from that thread, or initialise it with \
@@ -294,6 +306,7 @@ fn wrong_thread() -> Failure {
     )
 }
 
+#[cold]
 fn says(name: &str, mpi: &dyn Mpi, code: Code) -> Failure {
     Failure::mpi(format!("{name} says: {}", mpi.error_text(code)))
 }
@@ -308,6 +321,15 @@ impl Session {
     pub fn begin(&self, doing: Doing) -> Result<(), Failure> {
         self.presence.begin(doing);
         self.broken.get().map_or(Ok(()), |sentence| Err(Failure::mpi(sentence)))
+    }
+
+    /// Whether it may be used now, by this process and this thread.
+    fn check(&self) -> Result<(), Failure> {
+        if HAS_ENDED.load(Relaxed) {
+            return Err(finalized());
+        }
+        self.check_owner()?;
+        self.check_thread()
     }
 
     /// Whether this process is the rank, and no child of it.

@@ -110,8 +110,10 @@ impl Session {
     }
 
     /// Waits until what has begun is done. It moves `len` bytes.
-    pub fn finish(&self, request: Request, len: usize) -> Result<(), Failure> {
-        self.finish_while(request, len, &mut || {})
+    pub fn finish(&self, mut request: Request, len: usize) -> Result<(), Failure> {
+        let lanes = self.lanes().expect("only who has peers waits for them");
+        // Most short messages are on their way before this is asked.
+        if self.judge(lanes.test(&mut request))? { Ok(()) } else { self.finish_while(request, len, &mut || {}) }
     }
 
     /// The same, looking after something else between two looks.
