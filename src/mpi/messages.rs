@@ -67,8 +67,7 @@ pub fn receive(session: &mut Session, source: Option<i32>, tag: Option<i32>) -> 
     // SAFETY: a tray has as much room, and stays.
     let Arrival { source, tag, len } = unsafe { session.await_arrival(place, SHORT, source, tag) }?;
     let bytes = match len {
-        // SAFETY: the announcement is there.
-        ANNOUNCEMENT => receive_announced(session, unsafe { announced(place) }, source, tag)?,
+        ANNOUNCEMENT => receive_announced(session, announced(session.tray.first(len)), source, tag)?,
         len => copy_of(session.tray.first(len))?,
     };
     Ok(Message { bytes, source, tag })
@@ -91,9 +90,9 @@ pub fn receive_in_place(
     // SAFETY: both have as much room, and stay.
     let arrival = unsafe { session.await_arrival(place, SHORT, source, tag) }?;
     match arrival.len {
-        // SAFETY: the announcement is there.
         ANNOUNCEMENT => {
-            receive_announced_in_place(session, room, Arrival { len: unsafe { announced(place) }, ..arrival })
+            let len = announced(if in_room { &room[..ANNOUNCEMENT] } else { session.tray.first(ANNOUNCEMENT) });
+            receive_announced_in_place(session, room, Arrival { len, ..arrival })
         }
         _ if in_room => Ok(arrival),
         len => copy_what_fits(session.tray.first(len), room, arrival),
@@ -138,12 +137,9 @@ fn check_rank(session: &Session, what: &str, rank: i32) -> Result<(), Failure> {
 }
 
 /// The length of the message that an announcement announces.
-///
-/// # Safety
-/// An announcement is at `place`.
-unsafe fn announced(place: *const u8) -> usize {
-    // SAFETY: it begins with the number.
-    unsafe { place.cast::<u64>().read_unaligned() as usize }
+fn announced(announcement: &[u8]) -> usize {
+    let length = announcement.first_chunk().expect("it begins with the length");
+    u64::from_ne_bytes(*length) as usize
 }
 
 /// Receives the `len` bytes that were announced.
