@@ -246,6 +246,19 @@ def test_with_continue_a_timeout_is_that_items_result():
         assert results[::2] == [0, 0, 0] and [result.item for result in results[1::2]] == [1, 3]
 
 
+class SleepsWhenLoaded:
+    def __reduce__(self):
+        return items.sleep, (60,)
+
+
+@pytest.mark.parametrize("chunksize", [1, 20])
+def test_an_item_that_takes_too_long_to_be_loaded_is_ended_and_no_other(chunksize):
+    with Pool(2, on_crash="continue") as pool:
+        results = pool.map_async(items.square, [*range(5), SleepsWhenLoaded(), *range(6, 20)], chunksize, timeout=1).get(SOON)
+    assert type(results[5]) is ItemTimeout and results[5].item == 5
+    assert results[:5] + results[6:] == [x * x for x in range(20) if x != 5]
+
+
 @pytest.mark.parametrize("method", ["imap", "imap_unordered", "map_async", "starmap_async", "apply_async"])
 def test_every_method_takes_a_timeout(method):
     with Pool(2) as pool:

@@ -9,7 +9,7 @@
 
 struct board_slot {
     _Atomic uint64_t range;   /* next below, end above: 32 bits each */
-    _Atomic int64_t began_ms; /* when the item before `next` began */
+    _Atomic int64_t began_ms; /* when the item before `next` began, or the loading of all of them */
     char apart[48];           /* slots of different workers lie in different cache lines */
 };
 
@@ -67,7 +67,24 @@ PyObject *board_open(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py
     return Py_NewRef(Py_None);
 }
 
-/* board_look(board, slot) -> (items begun, end, milliseconds since the last of them began). */
+/* board_load(board, slot): the worker begins to load the items of its slot, which may take long, too. */
+PyObject *board_load(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t n_arguments)
+{
+    Py_buffer view;
+    struct board_slot *slot;
+
+    if (wants_arguments("board_load", n_arguments, 2) < 0)
+        return NULL;
+    slot = slot_open(&view, arguments[0], arguments[1]);
+    if (slot == NULL)
+        return NULL;
+    atomic_store(&slot->began_ms, coarse_now_ms());
+    PyBuffer_Release(&view);
+    return Py_NewRef(Py_None);
+}
+
+/* board_look(board, slot) -> (items begun, end, milliseconds since the last of them began; where none is, since their
+ * loading did, and 0 before that). */
 PyObject *board_look(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t n_arguments)
 {
     Py_buffer view;

@@ -164,7 +164,7 @@ class Dispatcher:
             if left <= 0 or chunk.job.over:
                 continue
             seconds = chunk.job.cost.seconds
-            if seconds is None or (position == 0 and begun and ms > STUCK_MS):
+            if seconds is None or (position == 0 and ms > STUCK_MS):
                 seconds = time.monotonic() - chunk.sent
             yield left * seconds, worker, chunk, left
 

@@ -173,20 +173,27 @@ class Reception(Ledger):
         next_look = FOREVER
         for worker in self._crew.members:
             chunk = worker.chunks[0] if worker.chunks else None
-            if chunk is None or chunk.job.timeout is None or chunk.killed_for is not None:
+            if chunk is None or chunk.job.timeout is None or not worker.usable:
                 continue
             begun, _, ms = self._crew.look(worker, chunk)
             limit = chunk.job.timeout
-            if begun <= chunk.received:
+            if 0 < begun <= chunk.received:
                 next_look = min(next_look, limit)
             elif ms / 1000 < limit:
                 next_look = min(next_look, limit - ms / 1000)
             else:
-                index = chunk.first + begun - 1
-                chunk.killed_for = ItemTimeout(f"Pool: item {index} ran longer than its timeout of {limit} s; its "
-                                               f"worker {worker.pid} was ended", index)  # fmt: skip
-                worker.kill()
+                self._end_in_time(worker, chunk, begun)
         return next_look
+
+    def _end_in_time(self, worker, chunk, begun):
+        """Items that are loaded together and take too long are sent again one by one, each with the whole time."""
+        if begun == 0 and len(chunk.items) == 1:
+            begun, chunk.tries = 1, MOST_TRIES
+        if begun:
+            index, limit = chunk.first + begun - 1, chunk.job.timeout
+            chunk.killed_for = ItemTimeout(f"Pool: item {index} ran longer than its timeout of {limit} s; its "
+                                           f"worker {worker.pid} was ended", index)  # fmt: skip
+        worker.kill()
 
     def start_over(self):
         """All workers are gone, and with them their descriptors."""
