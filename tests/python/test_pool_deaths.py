@@ -222,6 +222,13 @@ class DiesWhenPickled:
         os._exit(5)
 
 
+def test_a_result_that_kills_its_worker_is_told_from_those_that_travel_with_it():
+    with Pool(2, on_crash="continue") as pool:
+        results = pool.map_async(make_deadly, range(20), 20).get(SOON)
+    assert type(results[1]) is BrokenPool and results[1].item == 1
+    assert results[:1] + results[2:] == [x for x in range(20) if x != 1]
+
+
 # ---- time limits -----------------------------------------------------------------------------------------------
 
 

@@ -58,7 +58,7 @@ class BoardCrew:
         worker.chunks.append(chunk)
 
     def look(self, worker, chunk):
-        """(items begun, end, milliseconds since the last of them or, before that, their loading began)."""
+        """(items begun, end, milliseconds since the last of them or, before that, their loading began, items ended)."""
         return _core.board_look(self.board, self._slot(worker, chunk))
 
     def take_back(self, worker, chunk, most):

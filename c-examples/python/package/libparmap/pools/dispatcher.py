@@ -159,7 +159,7 @@ class Dispatcher:
         is sent it could go from one to the other for ever.
         """
         for worker, position, chunk in self.crew.handed_out():
-            begun, end, ms = self.crew.look(worker, chunk)
+            begun, end, ms, _ = self.crew.look(worker, chunk)
             left = end - max(begun, position == 0)
             if left <= 0 or chunk.job.over:
                 continue

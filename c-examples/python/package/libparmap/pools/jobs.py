@@ -36,7 +36,7 @@ class Segment:
 
     def __init__(self, first, items, tries=0):
         self.first, self.items, self.start = first, items, 0
-        self.tries = tries  # so often a worker died before it began any of them
+        self.tries = tries  # so often a worker died of them with none to blame
 
     def __len__(self):
         return len(self.items) - self.start
@@ -120,7 +120,7 @@ class Job:
 
     def next_chunk(self, workers):
         segment = self.pending[0]
-        # One of those that were at a worker which died before it began any may kill whoever is sent it, with those around it.
+        # One of those that a worker died of with none to blame may kill whoever is sent it, with those around it.
         size = 1 if segment.tries else min(self._size(workers), len(segment))
         chunk = Chunk(self, *segment.take(size), segment.tries)
         if not len(segment):

@@ -8,7 +8,7 @@ from libparmap.pools.answers import rebuilt
 from libparmap.pools.errors import BrokenPool, ItemTimeout, broken_by
 from libparmap.pools.ledger import Ledger
 
-MOST_TRIES = 2  # so often items are sent again whose worker died before it began any
+MOST_TRIES = 2  # so often items are sent again whose worker died while there was none to blame
 FOREVER = float("inf")
 
 
@@ -137,22 +137,25 @@ class Reception(Ledger):
         self._leave(worker.sock.fileno())
         if worker.pidfd is not None:
             self._leave(worker.pidfd.fd)
-        lost = [(chunk, *self._crew.look(worker, chunk)[:2]) for chunk in worker.chunks]
+        lost = [(chunk, self._crew.look(worker, chunk)) for chunk in worker.chunks]
         status = self._crew.bury(worker)
         if not worker.ready:
             error = broken_by(None, worker.pid, status, "in its initializer")
             self._calls.break_off_all(error)
-        for chunk, _, end in lost[1:]:  # which only waited for their turn
+        for chunk, (_, end, *_) in lost[1:]:  # which only waited for their turn
             self._calls.put_back(chunk.job, chunk.first, chunk.items[:end], chunk.tries)
-        for chunk, begun, end in lost[:1]:
-            self._settle(worker, status, chunk, begun, end)
+        for chunk, (begun, end, _, ended) in lost[:1]:
+            self._settle(worker, status, chunk, begun, end, ended)
 
-    def _settle(self, worker, status, chunk, begun, end):
+    def _settle(self, worker, status, chunk, begun, end, ended):
         """What becomes of the items that a dead worker was at: one is to blame, the others are for somebody else."""
         job, tries = chunk.job, chunk.tries
         if begun == 0:
             tries += 1
             begun += tries > MOST_TRIES  # they die of merely getting them
+        elif begun == ended > chunk.received + 1:
+            # It died of their results, and nobody knows of whose: alone the one that is to blame is found.
+            tries, begun = tries + 1, chunk.received
         if begun <= chunk.received:
             self._calls.put_back(job, chunk.first + chunk.received, chunk.items[chunk.received : end], tries)
             return
@@ -175,7 +178,7 @@ class Reception(Ledger):
             chunk = worker.chunks[0] if worker.chunks else None
             if chunk is None or chunk.job.timeout is None or not worker.usable:
                 continue
-            begun, _, ms = self._crew.look(worker, chunk)
+            begun, _, ms, _ = self._crew.look(worker, chunk)
             limit = chunk.job.timeout
             if 0 < begun <= chunk.received:
                 next_look = min(next_look, limit)
