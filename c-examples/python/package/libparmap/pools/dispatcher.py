@@ -12,7 +12,7 @@ from libparmap.pools.calls import Calls
 
 WORTH_A_WORKER = 500e-6  # seconds of waiting work for which one more is forked
 WORTH_TAKING_BACK = 200e-6
-STUCK_MS = 10  # items behind one that takes longer are taken back, however short they are
+STUCK_MS = 10  # nothing waits behind an item that takes longer if it can be elsewhere, however short it is itself
 LOOK_AGAIN = 2e-3  # seconds, while someone idles and items wait at somebody else
 HIRE_AGAIN = 1.0  # seconds after the system refused a process
 
@@ -51,8 +51,18 @@ class Dispatcher:
         if self._can_hire() and self._is_worth_a_worker(job):
             return None
         if job.may_queue() and self._maxtasks is None:
-            return next((one for one in fit if len(one.chunks) == 1 and one.chunks[0].job.may_queue()), None)
+            return next((one for one in fit if self._may_queue_at(one)), None)
         return None
+
+    def _may_queue_at(self, worker):
+        return len(worker.chunks) == 1 and worker.chunks[0].job.may_queue() and not self._is_stuck(worker)
+
+    def _is_stuck(self, worker):
+        """Has it been at one item, at loading some or at starting for long?"""
+        begun, _, ms, ended = self.crew.look(worker, worker.chunks[0])
+        if 0 < begun == ended:  # its results are on their way
+            return False
+        return (ms or (time.monotonic() - worker.used) * 1000) > STUCK_MS
 
     def _fit_for(self, job):
         return [one for one in self.crew.members if one.usable and one.generation >= job.generation]
@@ -98,10 +108,13 @@ class Dispatcher:
 
     def _is_worth_a_worker(self, job):
         seconds = job.cost.seconds
-        return seconds is None or job.waiting() * seconds > WORTH_A_WORKER
+        if seconds is None or job.waiting() * seconds > WORTH_A_WORKER:
+            return True
+        # What takes no time itself may be what those that are stuck wait for.
+        return all(map(self._is_stuck, self._fit_for(job)))
 
     def _hire_for(self, job):
-        if self._fit_for(job) and not self._is_worth_a_worker(job):
+        if not self._is_worth_a_worker(job):
             return None
         if not self.crew.can_hire():
             self._make_room(job)
@@ -140,7 +153,7 @@ class Dispatcher:
         if worth < WORTH_TAKING_BACK:
             return False
         seconds = chunk.job.cost.seconds
-        if seconds is not None and worth > 2 * left * seconds:
+        if seconds is not None and worth > 2 * left * seconds and self.crew.look(worker, chunk)[0]:
             # It is stuck in an item that takes far longer than those before, and so may the next.
             chunk.job.cost.learn(worth / left, 1)
         before, chunk.end = chunk.end, self.crew.take_back(worker, chunk, left - left // 2)
@@ -159,12 +172,12 @@ class Dispatcher:
         is sent it could go from one to the other for ever.
         """
         for worker, position, chunk in self.crew.handed_out():
-            begun, end, ms, _ = self.crew.look(worker, chunk)
+            begun, end, *_ = self.crew.look(worker, chunk)
             left = end - max(begun, position == 0)
             if left <= 0 or chunk.job.over:
                 continue
             seconds = chunk.job.cost.seconds
-            if seconds is None or (position == 0 and ms > STUCK_MS):
+            if seconds is None or self._is_stuck(worker):
                 seconds = time.monotonic() - chunk.sent
             yield left * seconds, worker, chunk, left
 
@@ -175,7 +188,8 @@ class Dispatcher:
         seconds = self.reception.watch_time_limits()
         if time.monotonic() < self._refused_until:
             seconds = min(seconds, HIRE_AGAIN)
-        if self._may_take_back() and next(self._to_be_had(), None) is not None:
+        waits = self._can_hire() and self.calls.head() is not None  # for one to be free, unless all are stuck
+        if waits or self._may_take_back() and next(self._to_be_had(), None) is not None:
             seconds = min(seconds, LOOK_AGAIN)
         return seconds
 
