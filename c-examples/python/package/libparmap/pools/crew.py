@@ -11,6 +11,7 @@ from multiprocessing import process
 from libparmap import _core
 from libparmap.pools import child, importing, wire
 from libparmap.pools.board import BoardCrew, BoardWorker, slots_of
+from libparmap.pools.jobs import defined_in_main
 
 TERM_SECONDS = 0.5  # for workers that catch SIGTERM, before SIGKILL
 LOOK_AGAIN = 5e-3  # seconds, at a worker for which there is no pidfd
@@ -24,6 +25,7 @@ class Worker(BoardWorker):
         self.inbox, self.outbox = wire.Inbox(sock), wire.Outbox(sock)
         self.ready = True  # has its initializer returned?
         self.is_full = False  # does its socket take no more for now?
+        self.known = ()  # held while it lives: the address of what it knows becomes nobody else's
         try:
             self.pidfd = _core.Descriptor(os.pidfd_open(pid))
         except OSError:  # no descriptor is left, or the kernel has none: the end of its stream must do
@@ -64,6 +66,7 @@ class Crew(BoardCrew):
         seat = self._seats[-1]
         start.slots = slots_of(seat)
         start.number = next(process._process_counter)
+        known = defined_in_main()
         ours, start.sock = socket.socketpair()
         with start.sock:
             try:
@@ -78,7 +81,7 @@ class Crew(BoardCrew):
         start.lifeline.close()
         self._seats.pop()
         worker = Worker(pid, ours, lifeline, seat, self.generation)
-        worker.ready = self._initializer is None
+        worker.ready, worker.known = self._initializer is None, known
         self.members.append(worker)
         return worker
 

@@ -1,5 +1,6 @@
 """What one call asks for: a function, items, how many of them a worker gets at once, and where results go."""
 
+import sys
 import time
 import types
 from collections import deque
@@ -64,6 +65,14 @@ class Chunk:
         self.killed_for = None  # the exception for the running item, when we ended its worker
 
 
+NAMED = (types.FunctionType, types.BuiltinFunctionType, type)  # are pickled by name
+
+
+def defined_in_main():
+    """What the session defines now, of what is pickled by name."""
+    return [one for one in vars(sys.modules["__main__"]).copy().values() if isinstance(one, NAMED)]
+
+
 class Call:
     """A function as workers get it: by its pickle, or by a key where it cannot be pickled."""
 
@@ -77,7 +86,7 @@ class Call:
         except Exception:
             self.named = None  # a lambda, say: it reaches workers in the image that they are forked from
         else:
-            if isinstance(function, (types.FunctionType, types.BuiltinFunctionType, type)):
+            if isinstance(function, NAMED):
                 # What is defined anew in a session keeps its name, but not its address.
                 in_main = getattr(function, "__module__", None) == "__main__"
                 self.key = id(function) if in_main else wire.BY_NAME
