@@ -1,5 +1,6 @@
 """What the system refuses, and values that cannot travel."""
 
+import errno
 import multiprocessing.pool
 import os
 
@@ -7,7 +8,7 @@ import pool_items as items
 import pytest
 from programs import run
 
-from libparmap import Pool
+from libparmap import Pool, _core
 
 MaybeEncodingError = multiprocessing.pool.MaybeEncodingError
 
@@ -163,6 +164,22 @@ def test_where_every_fork_is_refused_the_call_says_so():
         "BlockingIOError [Errno 11] Pool: no worker could be started: Resource temporarily unavailable",
         "BlockingIOError",
     ]
+
+
+def test_where_forks_are_refused_a_worker_that_is_too_old_makes_room(monkeypatch):
+    """Workers that stand do not know the lambda, and there is no room for one more."""
+    pids, fork = [], _core.fork
+
+    def fork_the_only_one(members):
+        if members:
+            raise BlockingIOError(errno.EAGAIN, "enough")
+        return fork(members)
+
+    with Pool(2) as pool:
+        pids += pool.map(items.pid_of_worker, [0])
+        monkeypatch.setattr(_core, "fork", fork_the_only_one)
+        pids += pool.map_async(lambda _: os.getpid(), [0]).get(30)
+    assert len(set(pids)) == 2
 
 
 @needs_root

@@ -123,6 +123,8 @@ class Dispatcher:
         try:
             return self.hire()
         except OSError as error:
+            if not self._fit_for(job):  # none of those that are there will ever do
+                self._make_room(job)
             self._hire_refused(error)
             return None
 
