@@ -87,6 +87,15 @@ def test_arguments_that_cannot_be_loaded_fail_their_items():
         assert pool.map(items.square, range(3)) == [0, 1, 4]
 
 
+def test_an_argument_that_cannot_be_loaded_fails_no_other_item():
+    with Pool(2) as pool:
+        iterator = pool.imap(items.square, [0, 1, CannotBeLoaded(), 3, 4], 5)
+        assert [next(iterator), next(iterator)] == [0, 1]
+        with pytest.raises(FileNotFoundError):
+            next(iterator)
+        assert list(iterator) == [9, 16]
+
+
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, GeneratorExit, BaseException])
 def test_exceptions_of_every_kind_come_back(kind):
     with Pool(2) as pool:

@@ -37,7 +37,7 @@ class Segment:
 
     def __init__(self, first, items, tries=0):
         self.first, self.items, self.start = first, items, 0
-        self.tries = tries  # so often a worker died of them with none to blame
+        self.tries = tries  # so often a worker failed at them with none to blame
 
     def __len__(self):
         return len(self.items) - self.start
@@ -129,7 +129,7 @@ class Job:
 
     def next_chunk(self, workers):
         segment = self.pending[0]
-        # One of those that a worker died of with none to blame may kill whoever is sent it, with those around it.
+        # One of those that a worker failed at with none to blame may take those around it along, again and again.
         size = 1 if segment.tries else min(self._size(workers), len(segment))
         chunk = Chunk(self, *segment.take(size), segment.tries)
         if not len(segment):

@@ -123,6 +123,8 @@ class Reception(Ledger):
             if job.generation <= worker.generation:
                 self._calls.renew(job)
             self._calls.put_back(job, chunk.first, chunk.items[: chunk.end])
+        elif len(chunk.items) > 1:  # alone, only those fail that cannot be loaded
+            self._calls.put_back(job, chunk.first, chunk.items[: chunk.end], chunk.tries + 1)
         else:
             error = rebuilt(message.load())
             for index in range(chunk.first, chunk.first + chunk.end):
