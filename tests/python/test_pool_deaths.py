@@ -14,6 +14,7 @@ import pytest
 from programs import run
 
 from libparmap import BrokenPool, Executor, ItemTimeout, Pool
+from libparmap.pools import reception
 
 SOON = 30
 
@@ -204,6 +205,17 @@ def test_an_item_that_kills_whoever_gets_it_is_told_from_those_around_it(deadly)
         results = pool.map_async(items.square, [*range(5), deadly, *range(6, 20)], 20).get(SOON)
     assert type(results[5]) is BrokenPool and results[5].item == 5
     assert results[:5] + results[6:] == [x * x for x in range(20) if x != 5]
+
+
+def test_a_worker_that_dies_of_items_taken_back_from_it_has_none_to_blame(monkeypatch):
+    """It gets to them after a long item, behind which they had been sent, when another has died of the first already."""
+    monkeypatch.setattr(reception, "MOST_TRIES", 0)
+    with Pool(3, on_crash="continue") as pool:
+        for _ in range(3):
+            pool.apply(items.sleep, (0,))
+        long = pool.apply_async(items.sleep, (0.5,))
+        results = pool.map_async(items.sleep, [DiesWhenLoaded(), 0, 1.5, 0], 4).get(SOON)
+        assert type(results[0]) is BrokenPool and results[1:] == [0, 1.5, 0] and long.get(SOON) == 0.5
 
 
 def test_a_result_that_kills_its_worker_while_it_is_pickled_is_found_out():

@@ -154,7 +154,7 @@ class Reception(Ledger):
         job, tries = chunk.job, chunk.tries
         if begun == 0:
             tries += 1
-            begun += tries > MOST_TRIES  # they die of merely getting them
+            begun += tries > MOST_TRIES and end > 0  # they die of merely getting them; others have what was taken back
         elif begun == ended > chunk.received + 1:
             # It died of their results, and nobody knows of whose: alone the one that is to blame is found.
             tries, begun = tries + 1, chunk.received
