@@ -14,7 +14,7 @@ import pytest
 from programs import run
 
 from libparmap import BrokenPool, Executor, ItemTimeout, Pool
-from libparmap.pools import reception
+from libparmap.pools import crew, reception
 
 SOON = 30
 
@@ -273,7 +273,8 @@ class SleepsWhenLoaded:
 @pytest.mark.parametrize("chunksize", [1, 20])
 def test_an_item_that_takes_too_long_to_be_loaded_is_ended_and_no_other(chunksize):
     with Pool(2, on_crash="continue") as pool:
-        results = pool.map_async(items.square, [*range(5), SleepsWhenLoaded(), *range(6, 20)], chunksize, timeout=1).get(SOON)
+        everything = [*range(5), SleepsWhenLoaded(), *range(6, 20)]
+        results = pool.map_async(items.square, everything, chunksize, timeout=1).get(SOON)
     assert type(results[5]) is ItemTimeout and results[5].item == 5
     assert results[:5] + results[6:] == [x * x for x in range(20) if x != 5]
 
@@ -285,6 +286,41 @@ def test_every_method_takes_a_timeout(method):
         result = getattr(pool, method)(items.sleep, iterable, timeout=0.2)
         with pytest.raises(ItemTimeout):
             result.get(SOON) if hasattr(result, "get") else result.next(SOON)
+
+
+def test_a_worker_whose_item_was_done_in_time_is_not_ended_because_nobody_looked():
+    with Pool(1) as pool:
+        pid = pool.apply(os.getpid)
+        assert pool.map(items.sleep, [0.2], timeout=0.5, progress=lambda done, n: time.sleep(1)) == [0.2]
+        assert pool.apply(os.getpid) == pid
+
+
+@pytest.fixture
+def first_kill_comes_late(monkeypatch):
+    kill, late = crew.Worker.kill, []
+
+    def kill_late(worker, at=None):
+        if not late:
+            late.append(worker)
+            time.sleep(0.5)
+        kill(worker, at)
+
+    monkeypatch.setattr(crew.Worker, "kill", kill_late)
+
+
+def test_a_worker_that_is_past_the_item_it_is_ended_for_has_none_to_blame(first_kill_comes_late):
+    with Pool(1, on_crash="continue") as pool:
+        assert pool.map(items.sleep, [0.7, 0.4], 2, timeout=0.5) == [0.7, 0.4]
+
+
+def test_a_worker_that_is_past_the_call_it_is_ended_for_breaks_no_other(first_kill_comes_late):
+    with Pool(1) as pool:
+        pool.map(items.sleep, [0] * 10)  # so little that the second call waits at the worker
+        first, second = [pool.apply_async(items.sleep, (0.3,)) for _ in range(2)]
+        time.sleep(0.05)
+        side = pool._sides["processes"]
+        side.driver.order(lambda: side.calls.cancel_call_of(first))
+        assert second.get(SOON) == 0.3
 
 
 def test_a_timeout_on_threads_is_refused():

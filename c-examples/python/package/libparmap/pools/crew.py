@@ -25,15 +25,17 @@ class Worker(BoardWorker):
         self.inbox, self.outbox = wire.Inbox(sock), wire.Outbox(sock)
         self.ready = True  # has its initializer returned?
         self.is_full = False  # does its socket take no more for now?
+        self.ended_at = None  # the chunk and the items begun when the pool ended it for that
         self.known = ()  # held while it lives: the address of what it knows becomes nobody else's
         try:
             self.pidfd = _core.Descriptor(os.pidfd_open(pid))
         except OSError:  # no descriptor is left, or the kernel has none: the end of its stream must do
             self.pidfd = None
 
-    def kill(self, number=signal.SIGKILL):
-        self.usable = False
-        _send_signal(number, self.pid, self.pidfd)
+    def kill(self, at=None):
+        """`at`: the chunk, and how many of its items were begun, that it is ended for; by now it may be past that."""
+        self.usable, self.ended_at = False, self.ended_at or at
+        _send_signal(signal.SIGKILL, self.pid, self.pidfd)
 
     def close(self):
         """Closes what the parent holds of it; an idle worker then goes by itself, a busy one is killed."""

@@ -151,14 +151,14 @@ class Reception(Ledger):
 
     def _settle(self, worker, status, chunk, begun, end, ended):
         """What becomes of the items that a dead worker was at: one is to blame, the others are for somebody else."""
-        job, tries = chunk.job, chunk.tries
+        job, tries, at = chunk.job, chunk.tries, (chunk, begun)
         if begun == 0:
             tries += 1
             begun += tries > MOST_TRIES and end > 0  # they die of merely getting them; others have what was taken back
         elif begun == ended > chunk.received + 1:
             # It died of their results, and nobody knows of whose: alone the one that is to blame is found.
             tries, begun = tries + 1, chunk.received
-        if begun <= chunk.received:
+        if begun <= chunk.received or worker.ended_at not in (None, at):
             self._calls.put_back(job, chunk.first + chunk.received, chunk.items[chunk.received : end], tries)
             return
         blamed = begun - 1
@@ -176,7 +176,7 @@ class Reception(Ledger):
     def watch_time_limits(self):
         """Ends workers whose item takes too long; seconds until the next look."""
         next_look = FOREVER
-        for worker in self._crew.members:
+        for worker in list(self._crew.members):
             chunk = worker.chunks[0] if worker.chunks else None
             if chunk is None or chunk.job.timeout is None or not worker.usable:
                 continue
@@ -186,19 +186,21 @@ class Reception(Ledger):
                 next_look = min(next_look, limit)
             elif ms / 1000 < limit:
                 next_look = min(next_look, limit - ms / 1000)
-            else:
+            elif self._listen(worker):  # what it says now may have waited for us
+                next_look = 0
+            elif worker.usable:
                 self._end_in_time(worker, chunk, begun)
         return next_look
 
     def _end_in_time(self, worker, chunk, begun):
         """Items that are loaded together and take too long are sent again one by one, each with the whole time."""
         if begun == 0 and len(chunk.items) == 1:
-            begun, chunk.tries = 1, MOST_TRIES
-        if begun:
-            index, limit = chunk.first + begun - 1, chunk.job.timeout
+            chunk.tries = MOST_TRIES
+        if begun or len(chunk.items) == 1:
+            index, limit = chunk.first + max(0, begun - 1), chunk.job.timeout
             chunk.killed_for = ItemTimeout(f"Pool: item {index} ran longer than its timeout of {limit} s; its "
                                            f"worker {worker.pid} was ended", index)  # fmt: skip
-        worker.kill()
+        worker.kill(at=(chunk, begun))
 
     def start_over(self):
         """All workers are gone, and with them their descriptors."""
