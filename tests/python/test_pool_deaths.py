@@ -351,6 +351,19 @@ def test_an_initializer_that_dies_breaks_each_call():
                 pool.map(items.square, range(10))
 
 
+def sleep_in_the_first(path):
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        return
+    time.sleep(60)
+
+
+def test_no_item_waits_for_an_initializer_while_another_worker_has_nothing_to_do(tmp_path):
+    with Pool(2, initializer=sleep_in_the_first, initargs=(tmp_path / "first",)) as pool:
+        assert pool.map_async(items.square, range(10), 5).get(20) == [x * x for x in range(10)]
+
+
 # ---- the parent ------------------------------------------------------------------------------------------------
 
 PARENT = """

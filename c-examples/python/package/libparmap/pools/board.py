@@ -21,6 +21,7 @@ class BoardWorker:
         self.tasks = 0  # chunks it has been sent
         self.used = self.born = time.monotonic()
         self.usable = True  # may it be sent work?
+        self.ready = True  # has its initializer returned?
 
 
 class BoardCrew:

@@ -23,7 +23,6 @@ class Worker(BoardWorker):
         self.pid, self.sock = pid, sock
         self._lifeline = lifeline  # the worker dies once this is closed, in whatever way
         self.inbox, self.outbox = wire.Inbox(sock), wire.Outbox(sock)
-        self.ready = True  # has its initializer returned?
         self.is_full = False  # does its socket take no more for now?
         self.ended_at = None  # the chunk and the items begun when the pool ended it for that
         self.known = ()  # held while it lives: the address of what it knows becomes nobody else's

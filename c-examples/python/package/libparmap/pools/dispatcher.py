@@ -47,7 +47,7 @@ class Dispatcher:
         fit = self._fit_for(job)
         idle = [one for one in fit if not one.chunks]
         if idle:
-            return max(idle, key=lambda one: one.used)
+            return max(idle, key=lambda one: (one.ready, one.used))
         if self._can_hire() and self._is_worth_a_worker(job):
             return None
         if job.may_queue() and self._maxtasks is None:
@@ -171,17 +171,22 @@ class Dispatcher:
         """(seconds, worker, chunk, items) for all that is handed out and not begun.
 
         Of what a worker may be loading one stays, to take the blame should it die of that: else an item that kills whoever
-        is sent it could go from one to the other for ever.
+        is sent it could go from one to the other for ever. One that is still in its initializer loads nothing, but may lose
+        that item only to one with which it would stay.
         """
         for worker, position, chunk in self.crew.handed_out():
             begun, end, *_ = self.crew.look(worker, chunk)
-            left = end - max(begun, position == 0)
+            stays = position == 0 and (worker.ready or not self._is_one_ready_for(chunk.job))
+            left = end - max(begun, stays)
             if left <= 0 or chunk.job.over:
                 continue
             seconds = chunk.job.cost.seconds
             if seconds is None or self._is_stuck(worker):
                 seconds = time.monotonic() - chunk.sent
             yield left * seconds, worker, chunk, left
+
+    def _is_one_ready_for(self, job):
+        return any(one.ready and not one.chunks for one in self._fit_for(job))
 
     # ---- waiting -----------------------------------------------------------------------------------------------
 
