@@ -239,6 +239,28 @@ def test_a_long_item_does_not_hold_up_short_ones_that_were_sent_with_it():
     assert len(ended) == 51 and ended[-2] < 0.8
 
 
+@pytest.mark.parametrize("pause", [0, 0.1])
+@pytest.mark.parametrize("executor", ["processes", "threads"])
+def test_a_short_item_does_not_wait_behind_a_long_one_of_another_call(executor, pause, tmp_path):
+    """The long one may be waiting for it."""
+    made = tmp_path / "made"
+    with Pool(2, executor=executor) as pool:
+        for _ in range(3):  # by one worker, and as far as is known all items are short
+            pool.apply(until_it_is_there, (tmp_path,))
+        long = pool.apply_async(until_it_is_there, (made,))
+        time.sleep(pause)
+        short = [pool.apply_async(until_it_is_there, (path,)) for path in [tmp_path] * 3]
+        assert [one.get(20) for one in short] == [True] * 3
+        made.touch()
+        assert long.get(20)
+
+
+def until_it_is_there(path):
+    while not path.exists():
+        time.sleep(0.005)
+    return True
+
+
 def test_the_workers_stand_between_calls():
     with Pool(2) as pool:
         first = set(pool.map(items.pid_of_worker, range(100), 1))

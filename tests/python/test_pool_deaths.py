@@ -14,6 +14,7 @@ import pytest
 from programs import run
 
 from libparmap import BrokenPool, Executor, ItemTimeout, Pool
+from libparmap.pools import crew, reception
 
 SOON = 30
 
@@ -206,6 +207,17 @@ def test_an_item_that_kills_whoever_gets_it_is_told_from_those_around_it(deadly)
     assert results[:5] + results[6:] == [x * x for x in range(20) if x != 5]
 
 
+def test_a_worker_that_dies_of_items_taken_back_from_it_has_none_to_blame(monkeypatch):
+    """It gets to them after a long item, behind which they had been sent, when another has died of the first already."""
+    monkeypatch.setattr(reception, "MOST_TRIES", 0)
+    with Pool(3, on_crash="continue") as pool:
+        for _ in range(3):
+            pool.apply(items.sleep, (0,))
+        long = pool.apply_async(items.sleep, (0.5,))
+        results = pool.map_async(items.sleep, [DiesWhenLoaded(), 0, 1.5, 0], 4).get(SOON)
+        assert type(results[0]) is BrokenPool and results[1:] == [0, 1.5, 0] and long.get(SOON) == 0.5
+
+
 def test_a_result_that_kills_its_worker_while_it_is_pickled_is_found_out():
     with Pool(2) as pool:
         with pytest.raises(BrokenPool) as caught:
@@ -220,6 +232,13 @@ def make_deadly(x):
 class DiesWhenPickled:
     def __reduce__(self):
         os._exit(5)
+
+
+def test_a_result_that_kills_its_worker_is_told_from_those_that_travel_with_it():
+    with Pool(2, on_crash="continue") as pool:
+        results = pool.map_async(make_deadly, range(20), 20).get(SOON)
+    assert type(results[1]) is BrokenPool and results[1].item == 1
+    assert results[:1] + results[2:] == [x for x in range(20) if x != 1]
 
 
 # ---- time limits -----------------------------------------------------------------------------------------------
@@ -246,6 +265,20 @@ def test_with_continue_a_timeout_is_that_items_result():
         assert results[::2] == [0, 0, 0] and [result.item for result in results[1::2]] == [1, 3]
 
 
+class SleepsWhenLoaded:
+    def __reduce__(self):
+        return items.sleep, (60,)
+
+
+@pytest.mark.parametrize("chunksize", [1, 20])
+def test_an_item_that_takes_too_long_to_be_loaded_is_ended_and_no_other(chunksize):
+    with Pool(2, on_crash="continue") as pool:
+        everything = [*range(5), SleepsWhenLoaded(), *range(6, 20)]
+        results = pool.map_async(items.square, everything, chunksize, timeout=1).get(SOON)
+    assert type(results[5]) is ItemTimeout and results[5].item == 5
+    assert results[:5] + results[6:] == [x * x for x in range(20) if x != 5]
+
+
 @pytest.mark.parametrize("method", ["imap", "imap_unordered", "map_async", "starmap_async", "apply_async"])
 def test_every_method_takes_a_timeout(method):
     with Pool(2) as pool:
@@ -253,6 +286,41 @@ def test_every_method_takes_a_timeout(method):
         result = getattr(pool, method)(items.sleep, iterable, timeout=0.2)
         with pytest.raises(ItemTimeout):
             result.get(SOON) if hasattr(result, "get") else result.next(SOON)
+
+
+def test_a_worker_whose_item_was_done_in_time_is_not_ended_because_nobody_looked():
+    with Pool(1) as pool:
+        pid = pool.apply(os.getpid)
+        assert pool.map(items.sleep, [0.2], timeout=0.5, progress=lambda done, n: time.sleep(1)) == [0.2]
+        assert pool.apply(os.getpid) == pid
+
+
+@pytest.fixture
+def first_kill_comes_late(monkeypatch):
+    kill, late = crew.Worker.kill, []
+
+    def kill_late(worker, at=None):
+        if not late:
+            late.append(worker)
+            time.sleep(0.5)
+        kill(worker, at)
+
+    monkeypatch.setattr(crew.Worker, "kill", kill_late)
+
+
+def test_a_worker_that_is_past_the_item_it_is_ended_for_has_none_to_blame(first_kill_comes_late):
+    with Pool(1, on_crash="continue") as pool:
+        assert pool.map(items.sleep, [0.7, 0.4], 2, timeout=0.5) == [0.7, 0.4]
+
+
+def test_a_worker_that_is_past_the_call_it_is_ended_for_breaks_no_other(first_kill_comes_late):
+    with Pool(1) as pool:
+        pool.map(items.sleep, [0] * 10)  # so little that the second call waits at the worker
+        first, second = [pool.apply_async(items.sleep, (0.3,)) for _ in range(2)]
+        time.sleep(0.05)
+        side = pool._sides["processes"]
+        side.driver.order(lambda: side.calls.cancel_call_of(first))
+        assert second.get(SOON) == 0.3
 
 
 def test_a_timeout_on_threads_is_refused():
@@ -281,6 +349,19 @@ def test_an_initializer_that_dies_breaks_each_call():
         for _ in range(3):
             with pytest.raises(BrokenPool, match="in its initializer: it exited with code 6"):
                 pool.map(items.square, range(10))
+
+
+def sleep_in_the_first(path):
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        return
+    time.sleep(60)
+
+
+def test_no_item_waits_for_an_initializer_while_another_worker_has_nothing_to_do(tmp_path):
+    with Pool(2, initializer=sleep_in_the_first, initargs=(tmp_path / "first",)) as pool:
+        assert pool.map_async(items.square, range(10), 5).get(20) == [x * x for x in range(10)]
 
 
 # ---- the parent ------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What the system refuses, and values that cannot travel."""
 
+import errno
 import multiprocessing.pool
 import os
 
@@ -7,7 +8,7 @@ import pool_items as items
 import pytest
 from programs import run
 
-from libparmap import Pool
+from libparmap import Pool, _core
 
 MaybeEncodingError = multiprocessing.pool.MaybeEncodingError
 
@@ -84,6 +85,15 @@ def test_arguments_that_cannot_be_loaded_fail_their_items():
         with pytest.raises(FileNotFoundError):
             pool.map(items.square, [CannotBeLoaded()])
         assert pool.map(items.square, range(3)) == [0, 1, 4]
+
+
+def test_an_argument_that_cannot_be_loaded_fails_no_other_item():
+    with Pool(2) as pool:
+        iterator = pool.imap(items.square, [0, 1, CannotBeLoaded(), 3, 4], 5)
+        assert [next(iterator), next(iterator)] == [0, 1]
+        with pytest.raises(FileNotFoundError):
+            next(iterator)
+        assert list(iterator) == [9, 16]
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, GeneratorExit, BaseException])
@@ -163,6 +173,22 @@ def test_where_every_fork_is_refused_the_call_says_so():
         "BlockingIOError [Errno 11] Pool: no worker could be started: Resource temporarily unavailable",
         "BlockingIOError",
     ]
+
+
+def test_where_forks_are_refused_a_worker_that_is_too_old_makes_room(monkeypatch):
+    """Workers that stand do not know the lambda, and there is no room for one more."""
+    pids, fork = [], _core.fork
+
+    def fork_the_only_one(members):
+        if members:
+            raise BlockingIOError(errno.EAGAIN, "enough")
+        return fork(members)
+
+    with Pool(2) as pool:
+        pids += pool.map(items.pid_of_worker, [0])
+        monkeypatch.setattr(_core, "fork", fork_the_only_one)
+        pids += pool.map_async(lambda _: os.getpid(), [0]).get(30)
+    assert len(set(pids)) == 2
 
 
 @needs_root

@@ -133,6 +133,24 @@ def test_functions_and_classes_defined_or_changed_in_a_session_are_those_of_the_
     assert printed.splitlines() == ["[1, 2, 3]", "[10, 11, 12]", "[101, 102]", "[1, 2]"]
 
 
+def test_a_function_defined_anew_is_never_taken_for_one_that_had_its_address():
+    printed = run("""
+        import pool_items as items
+        from libparmap import Pool
+
+        with Pool(2) as pool:
+            def f(x):
+                return 0
+
+            pool.map(items.sleep, [0.1] * 2, 1)  # both workers know the first
+            for n in range(1, 10):
+                exec(f"def f(x): return {n}")
+                if n % 3 == 0:
+                    assert set(pool.map(f, range(9), 1)) == {n}
+    """)  # fmt: skip
+    assert printed == ""
+
+
 def test_a_module_that_only_the_caller_can_import_is_found_by_workers_forked_anew(pool, tmp_path, monkeypatch):
     (tmp_path / "late_module.py").write_text("def double(x): return 2 * x\n")
     monkeypatch.syspath_prepend(tmp_path)

@@ -9,8 +9,9 @@
 
 struct board_slot {
     _Atomic uint64_t range;   /* next below, end above: 32 bits each */
-    _Atomic int64_t began_ms; /* when the item before `next` began */
-    char apart[48];           /* slots of different workers lie in different cache lines */
+    _Atomic int64_t began_ms; /* when the item before `next` began, or the loading of all of them */
+    _Atomic uint32_t ended;   /* `next` while the worker is at no item but sends results */
+    char apart[44];           /* slots of different workers lie in different cache lines */
 };
 
 static uint64_t range_of(uint64_t next, uint64_t end)
@@ -62,17 +63,36 @@ PyObject *board_open(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py
     if (slot == NULL)
         return NULL;
     atomic_store(&slot->began_ms, 0);
+    atomic_store(&slot->ended, 0);
     atomic_store(&slot->range, range_of(0, count));
     PyBuffer_Release(&view);
     return Py_NewRef(Py_None);
 }
 
-/* board_look(board, slot) -> (items begun, end, milliseconds since the last of them began). */
+/* board_load(board, slot): the worker begins to load the items of its slot, which may take long, too. */
+PyObject *board_load(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t n_arguments)
+{
+    Py_buffer view;
+    struct board_slot *slot;
+
+    if (wants_arguments("board_load", n_arguments, 2) < 0)
+        return NULL;
+    slot = slot_open(&view, arguments[0], arguments[1]);
+    if (slot == NULL)
+        return NULL;
+    atomic_store(&slot->began_ms, coarse_now_ms());
+    PyBuffer_Release(&view);
+    return Py_NewRef(Py_None);
+}
+
+/* board_look(board, slot) -> (items begun, end, milliseconds since the last of them began; where none is, since their
+ * loading did, and 0 before that; items that had ended when the worker last turned to their results). */
 PyObject *board_look(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t n_arguments)
 {
     Py_buffer view;
     struct board_slot *slot;
     uint64_t range;
+    uint32_t ended;
     int64_t began_ms;
 
     if (wants_arguments("board_look", n_arguments, 2) < 0)
@@ -80,11 +100,12 @@ PyObject *board_look(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py
     slot = slot_open(&view, arguments[0], arguments[1]);
     if (slot == NULL)
         return NULL;
+    ended = atomic_load(&slot->ended);
     range = atomic_load(&slot->range);
     began_ms = atomic_load(&slot->began_ms);
     PyBuffer_Release(&view);
-    return Py_BuildValue("(kkL)", (unsigned long)next_of(range), (unsigned long)end_of(range),
-                         (long long)(began_ms == 0 ? 0 : coarse_now_ms() - began_ms));
+    return Py_BuildValue("(kkLk)", (unsigned long)next_of(range), (unsigned long)end_of(range),
+                         (long long)(began_ms == 0 ? 0 : coarse_now_ms() - began_ms), (unsigned long)ended);
 }
 
 /* board_take_back(board, slot, most) -> the new end: up to `most` of the items not yet begun are the caller's. */
@@ -206,6 +227,7 @@ PyObject *run_items(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_
         now = coarse_now_ms();
     }
     range = atomic_load(&slot->range);
+    atomic_store(&slot->ended, next_of(range));
     PyBuffer_Release(&view);
     if (PyErr_Occurred())
         return NULL;

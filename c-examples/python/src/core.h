@@ -245,6 +245,7 @@ PyObject *fork_worker(PyObject *module, PyObject *pids);
 void end_if_copied(void);
 PyObject *status_after_reaping(PyObject *module, PyObject *pidfd);
 PyObject *board_open(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments);
+PyObject *board_load(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments);
 PyObject *board_look(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments);
 PyObject *board_take_back(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments);
 PyObject *run_items(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments);

@@ -65,6 +65,7 @@ static PyMethodDef core_methods[] = {
     { "fork", fork_worker, METH_O, NULL },
     { "status_after_reaping", status_after_reaping, METH_O, NULL },
     { "board_open", FAST(board_open), NULL },
+    { "board_load", FAST(board_load), NULL },
     { "board_look", FAST(board_look), NULL },
     { "board_take_back", FAST(board_take_back), NULL },
     { "run_items", FAST(run_items), NULL },

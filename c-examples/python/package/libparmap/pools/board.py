@@ -21,6 +21,7 @@ class BoardWorker:
         self.tasks = 0  # chunks it has been sent
         self.used = self.born = time.monotonic()
         self.usable = True  # may it be sent work?
+        self.ready = True  # has its initializer returned?
 
 
 class BoardCrew:
@@ -58,7 +59,7 @@ class BoardCrew:
         worker.chunks.append(chunk)
 
     def look(self, worker, chunk):
-        """(items begun, end, milliseconds since the last of them began)."""
+        """(items begun, end, milliseconds since the last of them or, before that, their loading began, items ended)."""
         return _core.board_look(self.board, self._slot(worker, chunk))
 
     def take_back(self, worker, chunk, most):

@@ -137,7 +137,7 @@ class Calls:
         self.break_off(job, error)
         for worker in self._crew.members:
             if worker.chunks and worker.chunks[0].job is job:
-                worker.kill()
+                worker.kill(at=(worker.chunks[0], None))
 
     def break_off_all(self, error, spared=()):
         for job in self.unfinished.difference(spared):

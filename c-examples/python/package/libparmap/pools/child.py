@@ -156,6 +156,7 @@ class Worker:
         self._outbox.send()
 
     def work(self, message):
+        _core.board_load(self._board, self._slots[message.seq & 1])
         try:
             function, items = self._load(message)
         except Exception as error:

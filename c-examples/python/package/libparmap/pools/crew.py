@@ -11,6 +11,7 @@ from multiprocessing import process
 from libparmap import _core
 from libparmap.pools import child, importing, wire
 from libparmap.pools.board import BoardCrew, BoardWorker, slots_of
+from libparmap.pools.jobs import defined_in_main
 
 TERM_SECONDS = 0.5  # for workers that catch SIGTERM, before SIGKILL
 LOOK_AGAIN = 5e-3  # seconds, at a worker for which there is no pidfd
@@ -22,16 +23,18 @@ class Worker(BoardWorker):
         self.pid, self.sock = pid, sock
         self._lifeline = lifeline  # the worker dies once this is closed, in whatever way
         self.inbox, self.outbox = wire.Inbox(sock), wire.Outbox(sock)
-        self.ready = True  # has its initializer returned?
         self.is_full = False  # does its socket take no more for now?
+        self.ended_at = None  # the chunk and the items begun when the pool ended it for that
+        self.known = ()  # held while it lives: the address of what it knows becomes nobody else's
         try:
             self.pidfd = _core.Descriptor(os.pidfd_open(pid))
         except OSError:  # no descriptor is left, or the kernel has none: the end of its stream must do
             self.pidfd = None
 
-    def kill(self, number=signal.SIGKILL):
-        self.usable = False
-        _send_signal(number, self.pid, self.pidfd)
+    def kill(self, at=None):
+        """`at`: the chunk, and how many of its items were begun, that it is ended for; by now it may be past that."""
+        self.usable, self.ended_at = False, self.ended_at or at
+        _send_signal(signal.SIGKILL, self.pid, self.pidfd)
 
     def close(self):
         """Closes what the parent holds of it; an idle worker then goes by itself, a busy one is killed."""
@@ -64,6 +67,7 @@ class Crew(BoardCrew):
         seat = self._seats[-1]
         start.slots = slots_of(seat)
         start.number = next(process._process_counter)
+        known = defined_in_main()
         ours, start.sock = socket.socketpair()
         with start.sock:
             try:
@@ -78,7 +82,7 @@ class Crew(BoardCrew):
         start.lifeline.close()
         self._seats.pop()
         worker = Worker(pid, ours, lifeline, seat, self.generation)
-        worker.ready = self._initializer is None
+        worker.ready, worker.known = self._initializer is None, known
         self.members.append(worker)
         return worker
 

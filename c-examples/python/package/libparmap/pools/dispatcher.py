@@ -12,7 +12,7 @@ from libparmap.pools.calls import Calls
 
 WORTH_A_WORKER = 500e-6  # seconds of waiting work for which one more is forked
 WORTH_TAKING_BACK = 200e-6
-STUCK_MS = 10  # items behind one that takes longer are taken back, however short they are
+STUCK_MS = 10  # nothing waits behind an item that takes longer if it can be elsewhere, however short it is itself
 LOOK_AGAIN = 2e-3  # seconds, while someone idles and items wait at somebody else
 HIRE_AGAIN = 1.0  # seconds after the system refused a process
 
@@ -47,12 +47,22 @@ class Dispatcher:
         fit = self._fit_for(job)
         idle = [one for one in fit if not one.chunks]
         if idle:
-            return max(idle, key=lambda one: one.used)
+            return max(idle, key=lambda one: (one.ready, one.used))
         if self._can_hire() and self._is_worth_a_worker(job):
             return None
         if job.may_queue() and self._maxtasks is None:
-            return next((one for one in fit if len(one.chunks) == 1 and one.chunks[0].job.may_queue()), None)
+            return next((one for one in fit if self._may_queue_at(one)), None)
         return None
+
+    def _may_queue_at(self, worker):
+        return len(worker.chunks) == 1 and worker.chunks[0].job.may_queue() and not self._is_stuck(worker)
+
+    def _is_stuck(self, worker):
+        """Has it been at one item, at loading some or at starting for long?"""
+        begun, _, ms, ended = self.crew.look(worker, worker.chunks[0])
+        if 0 < begun == ended:  # its results are on their way
+            return False
+        return (ms or (time.monotonic() - worker.used) * 1000) > STUCK_MS
 
     def _fit_for(self, job):
         return [one for one in self.crew.members if one.usable and one.generation >= job.generation]
@@ -98,10 +108,13 @@ class Dispatcher:
 
     def _is_worth_a_worker(self, job):
         seconds = job.cost.seconds
-        return seconds is None or job.waiting() * seconds > WORTH_A_WORKER
+        if seconds is None or job.waiting() * seconds > WORTH_A_WORKER:
+            return True
+        # What takes no time itself may be what those that are stuck wait for.
+        return all(map(self._is_stuck, self._fit_for(job)))
 
     def _hire_for(self, job):
-        if self._fit_for(job) and not self._is_worth_a_worker(job):
+        if not self._is_worth_a_worker(job):
             return None
         if not self.crew.can_hire():
             self._make_room(job)
@@ -110,6 +123,8 @@ class Dispatcher:
         try:
             return self.hire()
         except OSError as error:
+            if not self._fit_for(job):  # none of those that are there will ever do
+                self._make_room(job)
             self._hire_refused(error)
             return None
 
@@ -140,7 +155,7 @@ class Dispatcher:
         if worth < WORTH_TAKING_BACK:
             return False
         seconds = chunk.job.cost.seconds
-        if seconds is not None and worth > 2 * left * seconds:
+        if seconds is not None and worth > 2 * left * seconds and self.crew.look(worker, chunk)[0]:
             # It is stuck in an item that takes far longer than those before, and so may the next.
             chunk.job.cost.learn(worth / left, 1)
         before, chunk.end = chunk.end, self.crew.take_back(worker, chunk, left - left // 2)
@@ -156,17 +171,22 @@ class Dispatcher:
         """(seconds, worker, chunk, items) for all that is handed out and not begun.
 
         Of what a worker may be loading one stays, to take the blame should it die of that: else an item that kills whoever
-        is sent it could go from one to the other for ever.
+        is sent it could go from one to the other for ever. One that is still in its initializer loads nothing, but may lose
+        that item only to one with which it would stay.
         """
         for worker, position, chunk in self.crew.handed_out():
-            begun, end, ms = self.crew.look(worker, chunk)
-            left = end - max(begun, position == 0)
+            begun, end, *_ = self.crew.look(worker, chunk)
+            stays = position == 0 and (worker.ready or not self._is_one_ready_for(chunk.job))
+            left = end - max(begun, stays)
             if left <= 0 or chunk.job.over:
                 continue
             seconds = chunk.job.cost.seconds
-            if seconds is None or (position == 0 and begun and ms > STUCK_MS):
+            if seconds is None or self._is_stuck(worker):
                 seconds = time.monotonic() - chunk.sent
             yield left * seconds, worker, chunk, left
+
+    def _is_one_ready_for(self, job):
+        return any(one.ready and not one.chunks for one in self._fit_for(job))
 
     # ---- waiting -----------------------------------------------------------------------------------------------
 
@@ -175,7 +195,8 @@ class Dispatcher:
         seconds = self.reception.watch_time_limits()
         if time.monotonic() < self._refused_until:
             seconds = min(seconds, HIRE_AGAIN)
-        if self._may_take_back() and next(self._to_be_had(), None) is not None:
+        waits = self._can_hire() and self.calls.head() is not None  # for one to be free, unless all are stuck
+        if waits or self._may_take_back() and next(self._to_be_had(), None) is not None:
             seconds = min(seconds, LOOK_AGAIN)
         return seconds
 

@@ -1,5 +1,6 @@
 """What one call asks for: a function, items, how many of them a worker gets at once, and where results go."""
 
+import sys
 import time
 import types
 from collections import deque
@@ -36,7 +37,7 @@ class Segment:
 
     def __init__(self, first, items, tries=0):
         self.first, self.items, self.start = first, items, 0
-        self.tries = tries  # so often a worker died before it began any of them
+        self.tries = tries  # so often a worker failed at them with none to blame
 
     def __len__(self):
         return len(self.items) - self.start
@@ -64,6 +65,14 @@ class Chunk:
         self.killed_for = None  # the exception for the running item, when we ended its worker
 
 
+NAMED = (types.FunctionType, types.BuiltinFunctionType, type)  # are pickled by name
+
+
+def defined_in_main():
+    """What the session defines now, of what is pickled by name."""
+    return [one for one in vars(sys.modules["__main__"]).copy().values() if isinstance(one, NAMED)]
+
+
 class Call:
     """A function as workers get it: by its pickle, or by a key where it cannot be pickled."""
 
@@ -77,7 +86,7 @@ class Call:
         except Exception:
             self.named = None  # a lambda, say: it reaches workers in the image that they are forked from
         else:
-            if isinstance(function, (types.FunctionType, types.BuiltinFunctionType, type)):
+            if isinstance(function, NAMED):
                 # What is defined anew in a session keeps its name, but not its address.
                 in_main = getattr(function, "__module__", None) == "__main__"
                 self.key = id(function) if in_main else wire.BY_NAME
@@ -120,7 +129,7 @@ class Job:
 
     def next_chunk(self, workers):
         segment = self.pending[0]
-        # One of those that were at a worker which died before it began any may kill whoever is sent it, with those around it.
+        # One of those that a worker failed at with none to blame may take those around it along, again and again.
         size = 1 if segment.tries else min(self._size(workers), len(segment))
         chunk = Chunk(self, *segment.take(size), segment.tries)
         if not len(segment):

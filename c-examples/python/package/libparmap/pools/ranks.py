@@ -95,7 +95,7 @@ class Rank:
         self.number = number
         self.chunks = deque()  # those whose last result is not here; it runs the first
 
-    def kill(self):
+    def kill(self, at=None):
         """A rank cannot be ended alone; it goes on with its item, and nobody wants the result."""
 
 

@@ -8,7 +8,7 @@ from libparmap.pools.answers import rebuilt
 from libparmap.pools.errors import BrokenPool, ItemTimeout, broken_by
 from libparmap.pools.ledger import Ledger
 
-MOST_TRIES = 2  # so often items are sent again whose worker died before it began any
+MOST_TRIES = 2  # so often items are sent again whose worker died while there was none to blame
 FOREVER = float("inf")
 
 
@@ -123,6 +123,8 @@ class Reception(Ledger):
             if job.generation <= worker.generation:
                 self._calls.renew(job)
             self._calls.put_back(job, chunk.first, chunk.items[: chunk.end])
+        elif len(chunk.items) > 1:  # alone, only those fail that cannot be loaded
+            self._calls.put_back(job, chunk.first, chunk.items[: chunk.end], chunk.tries + 1)
         else:
             error = rebuilt(message.load())
             for index in range(chunk.first, chunk.first + chunk.end):
@@ -137,23 +139,26 @@ class Reception(Ledger):
         self._leave(worker.sock.fileno())
         if worker.pidfd is not None:
             self._leave(worker.pidfd.fd)
-        lost = [(chunk, *self._crew.look(worker, chunk)[:2]) for chunk in worker.chunks]
+        lost = [(chunk, self._crew.look(worker, chunk)) for chunk in worker.chunks]
         status = self._crew.bury(worker)
         if not worker.ready:
             error = broken_by(None, worker.pid, status, "in its initializer")
             self._calls.break_off_all(error)
-        for chunk, _, end in lost[1:]:  # which only waited for their turn
+        for chunk, (_, end, *_) in lost[1:]:  # which only waited for their turn
             self._calls.put_back(chunk.job, chunk.first, chunk.items[:end], chunk.tries)
-        for chunk, begun, end in lost[:1]:
-            self._settle(worker, status, chunk, begun, end)
+        for chunk, (begun, end, _, ended) in lost[:1]:
+            self._settle(worker, status, chunk, begun, end, ended)
 
-    def _settle(self, worker, status, chunk, begun, end):
+    def _settle(self, worker, status, chunk, begun, end, ended):
         """What becomes of the items that a dead worker was at: one is to blame, the others are for somebody else."""
-        job, tries = chunk.job, chunk.tries
+        job, tries, at = chunk.job, chunk.tries, (chunk, begun)
         if begun == 0:
             tries += 1
-            begun += tries > MOST_TRIES  # they die of merely getting them
-        if begun <= chunk.received:
+            begun += tries > MOST_TRIES and end > 0  # they die of merely getting them; others have what was taken back
+        elif begun == ended > chunk.received + 1:
+            # It died of their results, and nobody knows of whose: alone the one that is to blame is found.
+            tries, begun = tries + 1, chunk.received
+        if begun <= chunk.received or worker.ended_at not in (None, at):
             self._calls.put_back(job, chunk.first + chunk.received, chunk.items[chunk.received : end], tries)
             return
         blamed = begun - 1
@@ -171,22 +176,31 @@ class Reception(Ledger):
     def watch_time_limits(self):
         """Ends workers whose item takes too long; seconds until the next look."""
         next_look = FOREVER
-        for worker in self._crew.members:
+        for worker in list(self._crew.members):
             chunk = worker.chunks[0] if worker.chunks else None
-            if chunk is None or chunk.job.timeout is None or chunk.killed_for is not None:
+            if chunk is None or chunk.job.timeout is None or not worker.usable:
                 continue
-            begun, _, ms = self._crew.look(worker, chunk)
+            begun, _, ms, _ = self._crew.look(worker, chunk)
             limit = chunk.job.timeout
-            if begun <= chunk.received:
+            if 0 < begun <= chunk.received:
                 next_look = min(next_look, limit)
             elif ms / 1000 < limit:
                 next_look = min(next_look, limit - ms / 1000)
-            else:
-                index = chunk.first + begun - 1
-                chunk.killed_for = ItemTimeout(f"Pool: item {index} ran longer than its timeout of {limit} s; its "
-                                               f"worker {worker.pid} was ended", index)  # fmt: skip
-                worker.kill()
+            elif self._listen(worker):  # what it says now may have waited for us
+                next_look = 0
+            elif worker.usable:
+                self._end_in_time(worker, chunk, begun)
         return next_look
+
+    def _end_in_time(self, worker, chunk, begun):
+        """Items that are loaded together and take too long are sent again one by one, each with the whole time."""
+        if begun == 0 and len(chunk.items) == 1:
+            chunk.tries = MOST_TRIES
+        if begun or len(chunk.items) == 1:
+            index, limit = chunk.first + max(0, begun - 1), chunk.job.timeout
+            chunk.killed_for = ItemTimeout(f"Pool: item {index} ran longer than its timeout of {limit} s; its "
+                                           f"worker {worker.pid} was ended", index)  # fmt: skip
+        worker.kill(at=(chunk, begun))
 
     def start_over(self):
         """All workers are gone, and with them their descriptors."""

@@ -22,7 +22,7 @@ class ThreadWorker(BoardWorker):
         super().__init__(seat, FOREVER)  # it sees every function that there is
         self.given = queue.SimpleQueue()
 
-    def kill(self):
+    def kill(self, at=None):
         """A thread cannot be ended; it goes on with its item, and nobody wants the result."""
 
 
