@@ -47,6 +47,7 @@ under_every_mpi! {
     a_rank_that_waits_burns_no_core,
     a_message_may_have_more_bytes_than_an_int_can_count,
     one_program_finds_the_library_of_its_launcher,
+    a_statically_linked_rank_is_told_that_it_cannot_load_a_library,
     the_ring_passes_its_parcel_through_all_ranks,
     the_picture_of_ranks_is_that_of_threads,
 }
@@ -162,6 +163,19 @@ fn one_program_finds_the_library_of_its_launcher(launcher: &Launcher) {
     assert!(said.contains("rank 0 of 2") && said.contains("rank 1 of 2"), "{said}");
     let file = if launcher.name.ends_with("abi") { "libmpi_abi.so" } else { "libmpi" };
     assert!(said.contains(file) && launcher.folder().is_none_or(|folder| said.contains(folder)), "{said}");
+}
+
+fn static_rank() -> PathBuf {
+    compile(&Program { link: Link::Alone, ..Program::of_promises("static_rank") })
+}
+
+fn a_statically_linked_rank_is_told_that_it_cannot_load_a_library(launcher: &Launcher) {
+    run(launcher.start(2, &static_rank()).arg("is_told_so_and_can_use_its_threads")).succeeded();
+}
+
+#[test]
+fn a_statically_linked_program_without_a_launcher_is_rank_0_of_1() {
+    run(Command::new(static_rank()).arg("without_a_launcher_is_rank_0_of_1")).succeeded();
 }
 
 fn the_ring_passes_its_parcel_through_all_ranks(launcher: &Launcher) {

@@ -8,8 +8,11 @@ mod faults;
 #[path = "sync/redis.rs"]
 mod redis;
 
-use harness::{Link, Program, compile, has_program, record_skip, run};
+use harness::{Link, Program, Running, compile, has_program, record_skip, run, scratch, start};
 use redis::Redis;
+use std::fs;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What keeps the promises of `tests/c/<file>.c`: a program, and where the meeting point is, unless one is brought up for it.
@@ -86,4 +89,33 @@ promises_on_every_server! {
         a_lease_that_is_over_frees_the_lock_and_its_late_owner_is_told,
         a_holder_that_is_killed_costs_the_others_its_lease,
     }
+}
+
+/// A program that serves a meeting point as long as the file `gate` is there; and where.
+fn serving(gate: &Path) -> (Running, PathBuf) {
+    let with_sync = compile(&Program::new("tests/c/with_sync.c", Link::Shared));
+    let script = "echo \"$PAR_SYNC_URL\" >&2; while [ -e \"$0\" ]; do sleep 0.02; done";
+    let mut host = start(Command::new(with_sync).args(["sh", "-c", script]).arg(gate));
+    host.wait_for_error_text("\n");
+    let socket = PathBuf::from(host.error_so_far().trim().strip_prefix("unix://").expect("a Unix socket"));
+    assert!(socket.exists());
+    (host, socket)
+}
+
+#[test]
+fn what_a_killed_host_left_of_its_server_goes_when_the_next_one_starts() {
+    let gate = scratch().join("gate");
+    fs::write(&gate, "").expect("target/tmp can be written");
+    let ((alive, its_socket), (killed, left)) = (serving(&gate), serving(&gate));
+    killed.signal(libc::SIGKILL);
+    killed.finish();
+    let (next, _) = serving(&gate);
+    let left_is_gone = !left.parent().expect("a folder").exists();
+    let alive_serves = UnixStream::connect(its_socket).is_ok();
+    fs::remove_file(&gate).expect("it is there");
+    for host in [alive, next] {
+        host.finish().succeeded();
+    }
+    assert!(left_is_gone, "{}", left.display());
+    assert!(alive_serves);
 }

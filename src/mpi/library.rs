@@ -12,7 +12,7 @@ use crate::environment;
 use std::ffi::{CStr, CString, OsStr, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::ptr;
+use std::{ptr, slice};
 
 pub struct Loaded {
     pub mpi: &'static dyn Mpi,
@@ -22,6 +22,10 @@ pub struct Loaded {
 
 /// The library that this process is to use; None: it is alone. Err is a sentence.
 pub fn load(launcher: Option<&Launcher>) -> Result<Option<Loaded>, String> {
+    if (launcher.is_some() || is_named_by_the_user()) && program_is_static() {
+        let why = "this program is linked statically and cannot load an MPI library: link libparmap dynamically";
+        return Err(format!("{}{why}", started_by(launcher)));
+    }
     if let Some(file) = environment::mpi_library() {
         let which = format!("{}, which the environment's PAR_MPI_LIBRARY names,", file.display());
         let loaded = open(file.as_os_str(), libc::RTLD_NOW).and_then(bind);
@@ -48,8 +52,34 @@ pub fn is_named_by_the_user() -> bool {
 }
 
 fn cannot(launcher: Option<&Launcher>, which: &str, why: &str) -> String {
-    let started = launcher.map(|launcher| format!("{} started this process, but ", launcher.name()));
-    format!("{}the MPI library {which} cannot be used: {why}", started.unwrap_or_default())
+    format!("{}the MPI library {which} cannot be used: {why}", started_by(launcher))
+}
+
+/// How a sentence begins.
+fn started_by(launcher: Option<&Launcher>) -> String {
+    launcher.map(|launcher| format!("{} started this process, but ", launcher.name())).unwrap_or_default()
+}
+
+/// glibc's dlopen does not refuse in a statically linked program: it brings a second C library, which nobody has set up, and
+/// the first call into that crashes.
+fn program_is_static() -> bool {
+    let mut is_static = false;
+    // SAFETY: the callback gets the flag, which outlives the walk.
+    unsafe { libc::dl_iterate_phdr(Some(note_static), ptr::from_mut(&mut is_static).cast()) };
+    is_static
+}
+
+/// Sees the first module alone. That is the program itself, without a name, which asks for a loader in its headers unless it
+/// is linked statically. (The kernel tells of no loader, AT_BASE being 0, where one was started by hand to run the program,
+/// too; and in a namespace of dlmopen's the first module is a library.)
+unsafe extern "C" fn note_static(info: *mut libc::dl_phdr_info, _size: usize, flag: *mut c_void) -> c_int {
+    // SAFETY: the walk passes a loaded module with its name and program headers, and the flag given to it.
+    let (name, headers, is_static) = unsafe {
+        let headers = slice::from_raw_parts((*info).dlpi_phdr, usize::from((*info).dlpi_phnum));
+        (CStr::from_ptr((*info).dlpi_name), headers, &mut *flag.cast::<bool>())
+    };
+    *is_static = name.is_empty() && headers.iter().all(|header| header.p_type != libc::PT_INTERP);
+    1
 }
 
 /// Where symbols are looked for.

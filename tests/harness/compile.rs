@@ -16,6 +16,8 @@ pub enum Link {
     Shared,
     /// the whole library inside the program
     Static,
+    /// the same with the system's libraries, so that nothing is loaded at run time
+    Alone,
     /// not linked: the program opens `libparmap.so.0` itself, and its rpath says where that is
     Opened,
 }
@@ -83,6 +85,7 @@ fn build(program: &Program, number: usize) -> Result<PathBuf, String> {
     match program.link {
         Link::Shared => command.arg("-L").arg(library()).arg("-lparmap").arg(rpath()),
         Link::Static => command.arg(library().join("libparmap.a")).args(STATIC_NEEDS),
+        Link::Alone => command.arg("-static").arg(library().join("libparmap.a")),
         Link::Opened => command.arg(rpath()).arg("-ldl"),
     };
     command.args(["-lpthread", "-lm"]);

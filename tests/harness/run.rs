@@ -74,6 +74,10 @@ impl Running {
         }
     }
 
+    pub fn error_so_far(&self) -> String {
+        self.err.so_far()
+    }
+
     pub fn finish(mut self) -> Finished {
         let start = Instant::now();
         while !self.has_ended() && start.elapsed() < LIMIT {

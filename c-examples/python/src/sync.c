@@ -1,5 +1,5 @@
 /* The meeting point, with the GIL released while a call waits. libparmap/meeting.py turns what people write into what this
- * takes: names as bytes, timeouts in milliseconds.
+ * takes: names as bytes, timeouts in milliseconds; and has checked all but values.
  *
  * A handle is for one thread at a time, so each object has a lock; whoever waits for that or for the server can be
  * interrupted by Ctrl-C. */
@@ -100,40 +100,52 @@ static PyObject *none_if(int failed)
 
 /* ---- the calls ----------------------------------------------------------------------------------------------- */
 
-static PyObject *sync_set(PyObject *object, PyObject *arguments)
+/* 0, or -1 with an exception set. */
+static int value_open(const char *method, PyObject *value, Py_buffer *view)
+{
+    if (!PyObject_CheckBuffer(value)) {
+        if (PyNumber_Check(value))
+            PyErr_Format(PyExc_TypeError, "Sync.%s: value is %.100R: pass bytes or str, such as str(%.100R)", method,
+                         value, value);
+        else
+            PyErr_Format(PyExc_TypeError, "Sync.%s: value is %.100R: pass bytes or str", method, value);
+        return -1;
+    }
+    if (PyObject_GetBuffer(value, view, PyBUF_SIMPLE) == 0)
+        return 0;
+    if (PyErr_ExceptionMatches(PyExc_BufferError))
+        PyErr_Format(PyExc_BufferError, "Sync.%s: value is not contiguous: pass a copy, such as bytes(value)", method);
+    return -1;
+}
+
+static PyObject *store(PyObject *object, PyObject *arguments, const char *method,
+                       par_status (*call)(par_sync *, const char *, const void *, size_t))
 {
     sync_object *self = (sync_object *)object;
     const char *key;
+    PyObject *given;
     Py_buffer value;
     par_status status;
     int failed = -1;
 
-    if (!PyArg_ParseTuple(arguments, "yy*", &key, &value))
+    if (!PyArg_ParseTuple(arguments, "yO", &key, &given) || value_open(method, given, &value) < 0)
         return NULL;
     if (sync_begin(self) == 0) {
-        SYNC_CALL(self, status, par_sync_set(self->sync, key, value.buf, (size_t)value.len));
+        SYNC_CALL(self, status, call(self->sync, key, value.buf, (size_t)value.len));
         failed = sync_end(self, status);
     }
     PyBuffer_Release(&value);
     return none_if(failed);
 }
 
+static PyObject *sync_set(PyObject *object, PyObject *arguments)
+{
+    return store(object, arguments, "set", par_sync_set);
+}
+
 static PyObject *sync_push(PyObject *object, PyObject *arguments)
 {
-    sync_object *self = (sync_object *)object;
-    const char *queue;
-    Py_buffer value;
-    par_status status;
-    int failed = -1;
-
-    if (!PyArg_ParseTuple(arguments, "yy*", &queue, &value))
-        return NULL;
-    if (sync_begin(self) == 0) {
-        SYNC_CALL(self, status, par_sync_push(self->sync, queue, value.buf, (size_t)value.len));
-        failed = sync_end(self, status);
-    }
-    PyBuffer_Release(&value);
-    return none_if(failed);
+    return store(object, arguments, "push", par_sync_push);
 }
 
 /* None where there is none. */
