@@ -17,6 +17,7 @@ promises! {
         a_child_that_does_not_call_can_exit_in_peace,
         a_child_that_called_can_exit_in_peace,
         a_child_that_comes_back_from_an_item_is_told_so_and_runs_no_more,
+        a_child_that_comes_back_from_poll_is_told_so,
         a_hundred_children_can_call_though_they_were_forked_amid_calls,
         eight_generations_can_call,
     }

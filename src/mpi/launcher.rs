@@ -147,8 +147,16 @@ mod tests {
     use std::os::unix::fs::symlink;
     use std::path::{Path, PathBuf};
 
-    /// A made-up /proc: this process, and its parents with their programs and what they have mapped.
-    fn proc(name: &str, processes: &[(&str, &str)]) -> PathBuf {
+    /// A made-up /proc: this process, and its parents with their programs and what they have mapped. Gone when dropped.
+    struct Proc(PathBuf);
+
+    impl Drop for Proc {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn proc(name: &str, processes: &[(&str, &str)]) -> Proc {
         let folder = std::env::temp_dir().join(format!("parmap-{}-{name}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         let mut below = "self".to_string();
@@ -163,24 +171,24 @@ mod tests {
             fs::write(process.join("maps"), mapped).unwrap();
         }
         fs::write(folder.join(below).join("stat"), "1 (last) S 1 1 1").unwrap();
-        folder
+        Proc(folder)
     }
 
     #[test]
     fn a_launcher_is_found_above_a_shell() {
         let proc = proc("shell", &[("/bin/dash", "1-2 r 0 /lib/libc.so.6\n"), ("/opt/mpi/bin/orted", "")]);
-        assert_eq!(parents(&proc), Above::Launcher("/opt/mpi/bin/orted".into()));
+        assert_eq!(parents(&proc.0), Above::Launcher("/opt/mpi/bin/orted".into()));
     }
 
     #[test]
     fn a_child_of_a_rank_is_no_rank() {
         let proc = proc("child", &[("/usr/bin/rank", "1-2 r 0 /usr/lib/libmpi.so.40.30.4\n"), ("/bin/orted", "")]);
-        assert_eq!(parents(&proc), Above::Rank);
+        assert_eq!(parents(&proc.0), Above::Rank);
     }
 
     #[test]
     fn a_process_started_by_hand_has_no_launcher_above_it() {
-        assert_eq!(parents(&proc("hand", &[("/bin/bash", "")])), Above::Unknown);
+        assert_eq!(parents(&proc("hand", &[("/bin/bash", "")]).0), Above::Unknown);
         assert_eq!(parents(Path::new("/nowhere")), Above::Unknown);
     }
 

@@ -278,6 +278,51 @@ static void a_child_that_comes_back_from_an_item_is_told_so_and_runs_no_more(voi
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+static int sleep_a_little(const void *item, void *result, void *ctx)
+{
+    (void)item, (void)result, (void)ctx;
+    sleep_ms(2);
+    return 0;
+}
+
+static int fork_and_come_back_from_poll(const par_progress *progress, void *ctx)
+{
+    straying *me = ctx;
+    (void)progress;
+    if (me->forks++ == 0) {
+        me->child = fork();
+        CHECK(me->child >= 0);
+        if (me->child == 0)
+            alarm(60);
+    }
+    return 0;
+}
+
+static void a_child_that_comes_back_from_poll_is_told_so(void)
+{
+    static const char in[100];
+    straying me = {0, 0, 0, 0};
+    par_report report;
+    par_options options = reporting_to(&report);
+    options.workers = 2;
+    options.poll = fork_and_come_back_from_poll;
+    options.poll_ctx = &me;
+    options.poll_ms = 1;
+    int answer = par_map(sleep_a_little, NULL, in, 1, NULL, 0, sizeof in, &options);
+    if (me.child == 0) {
+        CHECK_EQUAL(answer, PAR_EWORKER);
+        CHECK_TEXT(report.message, "forked inside a callback");
+        CHECK_EQUAL(me.forks, 1);
+        _exit(0);
+    }
+    int status = 0;
+    CHECK_EQUAL(answer, PAR_OK);
+    CHECK_EQUAL(report.done, 100);
+    CHECK_EQUAL(waitpid(me.child, &status, 0), me.child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    use();
+}
+
 static int stop;
 
 static void *map_until_stopped(void *ctx)
@@ -329,6 +374,7 @@ const promise promises[] = {
     PROMISE(a_child_that_does_not_call_can_exit_in_peace),
     PROMISE(a_child_that_called_can_exit_in_peace),
     PROMISE(a_child_that_comes_back_from_an_item_is_told_so_and_runs_no_more),
+    PROMISE(a_child_that_comes_back_from_poll_is_told_so),
     PROMISE(a_hundred_children_can_call_though_they_were_forked_amid_calls),
     PROMISE(eight_generations_can_call),
     {NULL, NULL},
