@@ -93,7 +93,8 @@ class Pool:
         """[func(item) for item in iterable], in parallel.
 
         chunksize  items that a worker is sent at once; by default as many as their cost suggests
-        timeout    seconds for each single item; one that takes longer fails with ItemTimeout, and its worker is ended
+        timeout    seconds for each single item, and as many for loading it in its worker; one that takes longer fails with
+                   ItemTimeout, and its worker is ended
         progress   True for a bar on stderr, or a function called with (done, total) on the calling thread
         """
         return self._map(func, iterable, ONE_ARGUMENT, chunksize, timeout, progress)
