@@ -65,12 +65,13 @@ class Chunk:
         self.killed_for = None  # the exception for the running item, when we ended its worker
 
 
-NAMED = (types.FunctionType, types.BuiltinFunctionType, type)  # are pickled by name
+def is_pickled_by_name(one):
+    return isinstance(one, (types.FunctionType, types.BuiltinFunctionType, type))
 
 
 def defined_in_main():
     """What the session defines now, of what is pickled by name."""
-    return [one for one in vars(sys.modules["__main__"]).copy().values() if isinstance(one, NAMED)]
+    return [one for one in vars(sys.modules["__main__"]).copy().values() if is_pickled_by_name(one)]
 
 
 class Call:
@@ -86,7 +87,7 @@ class Call:
         except Exception:
             self.named = None  # a lambda, say: it reaches workers in the image that they are forked from
         else:
-            if isinstance(function, NAMED):
+            if is_pickled_by_name(function):
                 # What is defined anew in a session keeps its name, but not its address.
                 in_main = getattr(function, "__module__", None) == "__main__"
                 self.key = id(function) if in_main else wire.BY_NAME
