@@ -68,7 +68,7 @@ fn run_units(function: usize, n: usize, mut run: impl FnMut(Range<usize>) -> boo
         let stopped = !as_caller(|_| run(0..1));
         return Stretch { next: 1, time: 0, stopped };
     }
-    let site = Site::of(function);
+    let site = Site::of(function, n);
     match expected(&site, n) {
         Some(cost) if n > 0 => as_caller(|here| {
             let begin = if here.guesses.get() > 0 { Begin::Guessed } else { Begin::look(here) };

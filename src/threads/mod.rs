@@ -55,7 +55,7 @@ const LOOKS: u32 = 2_000;
 /// returns.
 pub fn run(job: &Job, options: &Options, mut solo: Solo) -> Outcome {
     let halt = Halt::new(options.cancel);
-    let site = Site::of_units(job.function(), job.items_of_a_unit());
+    let site = Site::of_units(job.function(), job.items(), job.items_of_a_unit());
     let hand_outs = job.units().div_ceil(job.unit_grain(options.grain));
     let workers = options.workers.min(hand_outs).clamp(1, MOST_SEATS);
     if solo.next == 0 {
@@ -236,7 +236,7 @@ mod tests {
         let (begun, mut acc) = (AtomicUsize::new(0), 0u64);
         let (ctx, acc) = (std::ptr::from_ref(&begun).cast_mut().cast(), std::ptr::from_mut(&mut acc).cast());
         let reduce = ReduceWork { fold: meet, combine, ctx, acc, acc_size: size_of::<u64>() };
-        Site::of(reduce.fold as usize).learn(100_000, 1);
+        Site::of(reduce.fold as usize, 2_000_000).learn(100_000, 1);
         let outcome = outcome_of(Work::Reduce(reduce), 2_000_000, 1_000_000, 2);
         assert_eq!((outcome.failed, outcome.workers), (0, 2));
     }

@@ -87,7 +87,7 @@ mod tests {
                 let mut solo = Solo::default();
                 let halt = Halt::new(None);
                 if short {
-                    run_job(&job, &halt, Sizes::of(1, interruptible), 1, &Site::of(7), &mut solo)
+                    run_job(&job, &halt, Sizes::of(1, interruptible), 1, &Site::of(7, n), &mut solo)
                 } else {
                     run_all(&job, &halt, 1, &mut solo)
                 }
