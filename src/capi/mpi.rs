@@ -127,7 +127,8 @@ pub unsafe extern "C" fn par_mpi_receive(
 /// As `par_mpi_receive`, into memory of the caller's: `data` has room for `room` bytes. `*len` is set to the length of the
 /// message; it may be NULL.
 ///
-/// A message that is longer than `room` is lost, and the answer is `PAR_EINVAL`; what `data` holds then is not specified. This
+/// A message that is longer than `room` is lost, and the answer is `PAR_EINVAL`; `*len` is what would have been needed, and what
+/// `data` holds is not specified. This
 /// is the cheapest way to receive: a message of up to 4096 bytes takes no memory, and comes as fast as by MPI itself but for
 /// some 50 ns. A longer one is two messages to MPI: its length, and its bytes.
 #[unsafe(no_mangle)]
@@ -151,7 +152,7 @@ pub unsafe extern "C" fn par_mpi_receive_into(
         len.into_iter().for_each(|len| *len = received.len);
         from.into_iter().for_each(|from| *from = received.source);
         with_tag.into_iter().for_each(|tag| *tag = received.tag);
-        Ok(())
+        messages::check_room(&received, room)
     })
 }
 

@@ -73,7 +73,7 @@ pub fn receive(session: &mut Session, source: Option<i32>, tag: Option<i32>) -> 
     Ok(Message { bytes, source, tag })
 }
 
-/// The same, where the caller has room for the message. Answers its length, source and tag.
+/// The same, where the caller may have room for the message: `check_room` says whether it did.
 pub fn receive_in_place(
     session: &mut Session,
     room: &mut [u8],
@@ -82,7 +82,8 @@ pub fn receive_in_place(
 ) -> Result<Arrival, Failure> {
     if let Some(letter) = begin_to_receive(session, source, tag)? {
         let arrival = Arrival { source: session.rank, tag: letter.tag, len: letter.data.len() };
-        return copy_what_fits(&letter.data, room, arrival);
+        copy_what_fits(&letter.data, room);
+        return Ok(arrival);
     }
     // What has room for every short message gets it without a copy.
     let in_room = room.len() >= SHORT;
@@ -95,7 +96,10 @@ pub fn receive_in_place(
             receive_announced_in_place(session, room, Arrival { len, ..arrival })
         }
         _ if in_room => Ok(arrival),
-        len => copy_what_fits(session.tray.first(len), room, arrival),
+        len => {
+            copy_what_fits(session.tray.first(len), room);
+            Ok(arrival)
+        }
     }
 }
 
@@ -185,15 +189,23 @@ fn receive_announced(session: &Session, len: usize, source: i32, tag: i32) -> Re
 
 fn receive_announced_in_place(session: &Session, room: &mut [u8], announced: Arrival) -> Result<Arrival, Failure> {
     let Arrival { source, tag, len } = announced;
-    let (size, fits) = (room.len(), room.get_mut(..len));
-    let is_lost = fits.is_none();
-    let received = match fits {
+    let received = match room.get_mut(..len) {
         // SAFETY: the room is there.
         Some(place) => unsafe { receive_pieces(session, place.as_mut_ptr(), len, source, tag) },
         None => forget_pieces(session, len, source, tag),
     };
-    received.map_err(|why| lost(session, why))?;
-    if is_lost { Err(too_long(announced, size)) } else { Ok(announced) }
+    received.map(|()| announced).map_err(|why| lost(session, why))
+}
+
+/// Err: the message that has come is lost.
+pub fn check_room(arrival: &Arrival, room: usize) -> Result<(), Failure> {
+    let Arrival { source, len, .. } = arrival;
+    if *len <= room {
+        return Ok(());
+    }
+    Err(Failure::argument(format!(
+        "the message from rank {source} has {len} bytes but there is room for {room}, so it is lost: pass more room"
+    )))
 }
 
 fn copy_of(data: &[u8]) -> Result<par_bytes, Failure> {
@@ -203,20 +215,10 @@ fn copy_of(data: &[u8]) -> Result<par_bytes, Failure> {
     Ok(bytes)
 }
 
-fn copy_what_fits(data: &[u8], room: &mut [u8], arrival: Arrival) -> Result<Arrival, Failure> {
-    match room.get_mut(..data.len()) {
-        Some(place) => place.copy_from_slice(data),
-        None => return Err(too_long(arrival, room.len())),
+fn copy_what_fits(data: &[u8], room: &mut [u8]) {
+    if let Some(place) = room.get_mut(..data.len()) {
+        place.copy_from_slice(data);
     }
-    Ok(arrival)
-}
-
-#[cold]
-fn too_long(arrival: Arrival, room: usize) -> Failure {
-    let Arrival { source, len, .. } = arrival;
-    Failure::argument(format!(
-        "the message from rank {source} has {len} bytes but there is room for {room}, so it is lost: pass more room"
-    ))
 }
 
 fn allocate(len: usize) -> Result<par_bytes, Failure> {

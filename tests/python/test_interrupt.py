@@ -1,5 +1,6 @@
 """Ctrl-C during a map."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -52,6 +53,18 @@ def test_ctrl_c_ends_a_map_of_many_items_soon(kernels_path, kernel, progress):
             print(time.monotonic() - begin)
     """
     assert float(interrupted(program, kernels_path)) < 0.3 + SOON
+
+
+def test_no_item_begins_after_ctrl_c(kernels_path):
+    program = """
+        threading.Timer(0.2, ready).start()
+        ran = array("q", [0] * 8)
+        try:
+            libparmap.map_buffer(kernels.sleep_ms_element, array("q", [2_000] * 8), out=ran)
+        except KeyboardInterrupt:
+            print(sum(map(bool, ran)))
+    """
+    assert int(interrupted(program, kernels_path)) <= len(os.sched_getaffinity(0))
 
 
 def test_a_map_can_follow_an_interrupted_one(kernels_path):

@@ -58,9 +58,10 @@ def test_ctrl_c_ends_a_call_at_once_with_one_traceback_and_no_orphan(call, whole
 
 
 @pytest.mark.parametrize("whole_group", [True, False], ids=["keyboard", "program"])
+@pytest.mark.parametrize("start", ["with Executor(2) as executor: ", "executor = Executor(2); "], ids=["with", "without"])
 @pytest.mark.parametrize("call", ["submit(tell_and_sleep, 1).result()", "map(tell_and_sleep, range(9)).__next__()"])
-def test_ctrl_c_ends_an_executor_at_once(call, whole_group):
-    pids, err, code, seconds = interrupted(f"with Executor(2) as executor: executor.{call}", whole_group)
+def test_ctrl_c_ends_an_executor_at_once(call, start, whole_group):
+    pids, err, code, seconds = interrupted(f"{start}executor.{call}", whole_group)
     assert code == -signal.SIGINT and err.count("Traceback") == 1 and err.endswith("KeyboardInterrupt\n"), err
     assert seconds < 10 and pids and all(map(is_gone, pids))
 

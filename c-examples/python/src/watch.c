@@ -38,7 +38,8 @@ void watch_open_anywhere(struct watch *watch)
     watch->progress = NULL;
     watch->signals = 1;
     watch->raised = 0;
-    watch->stride = watch->skip = 1;
+    watch->stride = 0; /* no item has run yet, so the first look tells nothing */
+    watch->skip = 1;
     watch->looked_ms = coarse_now_ms();
     watch->due_ms = watch->looked_ms + LOOK_UP_EVERY_MS;
 }
@@ -86,7 +87,7 @@ int watch_look_closer(struct watch *watch)
     if (watch->raised)
         return STOPPED;
     now = coarse_now_ms();
-    if (now != watch->looked_ms)
+    if (now != watch->looked_ms || watch->stride == 0)
         watch->stride = 1;
     else if (watch->stride < MOST_SKIPPED)
         watch->stride *= 2;

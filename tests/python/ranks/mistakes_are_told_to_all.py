@@ -34,6 +34,14 @@ for root in {0, last}:
         for x in (numpy.zeros(3), numpy.zeros(2, "i4")):
             error = raised(mpi.reduce, x if rank == last else numpy.zeros(2), mpi.SUM, root)
             assert "the ranks pass different types, lengths or operations" in str(error)
+    if size > 1 and root != last:
+        read_only = numpy.frombuffer(bytes(8)) if rank == last else None
+        for call in (
+            lambda: mpi.broadcast(numpy.zeros(1) if rank == root else read_only, root),
+            lambda: mpi.scatter(numpy.zeros(size) if rank == root else None, root, read_only),
+            lambda: mpi.scatter(["a"] * size if rank == root else None, root, read_only),
+        ):
+            assert type(raised(call)) is BufferError if rank == last else call() is not None
     assert mpi.broadcast("still here" if rank == root else None, root) == "still here"
 
 assert "destination is 99, but ranks go from 0" in str(raised(mpi.send, 1, 99))

@@ -95,7 +95,8 @@ def send(x, destination, use_buffer=False, vanilla=False, tag=default_tag, bypas
 def receive(source=any_source, buffer=None, vanilla=False, tag=default_tag, return_status=False, bypass=False):
     """Wait for a message of the rank `source`, or of any, and return what it holds.
 
-    buffer         an array to be filled; it must be as large as the one that comes, which then arrives right there
+    buffer         an array to be filled; it must be as large as the one that comes, which then arrives right there (if it
+                   is not, the message is lost; a read-only one is refused before). Anything else is passed over, as in PyPar
     tag            what the message must be marked with; any_tag takes all
     return_status  return (object, Status)
     bypass         for what send(bypass=True) or a C program sent; buffer is a must, and may be larger
@@ -180,7 +181,8 @@ def reduce(x, op, root=0, buffer=None, vanilla=False, bypass=False):
     """Return, at `root`, the sum, or what op says, of the arrays or numbers of all ranks; None elsewhere.
 
     op is one of SUM PROD MIN MAX BAND BOR BXOR. An array's elements are int8, uint8, int32, uint32, int64, uint64,
-    float32 or float64, and each is reduced by itself. The results go to `buffer` where that is given.
+    float32 or float64, and each is reduced by itself; a Python int is an int64, and sums of both wrap as NumPy's do.
+    The results go to `buffer` where that is given.
 
     bypass  do not check first whether all ranks pass the same type and size
     """

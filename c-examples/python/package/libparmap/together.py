@@ -27,7 +27,7 @@ FAILED = -1
 def broadcast(x, root, vanilla=False):
     if _core.ranks_rank() == root:
         return _broadcast_from_here(x, root, vanilla)
-    buffer = fillable(x) if x is not None else None
+    buffer, problem = _place(x)
     block = bytearray(BLOCK)
     _core.ranks_broadcast(block, root)
     (length,) = LENGTH.unpack_from(block)
@@ -40,6 +40,8 @@ def broadcast(x, root, vanilla=False):
     parcel = Parcel(bytes(head), buffer)
     for part in parcel.following:
         _core.ranks_broadcast(part, root)
+    if problem is not None:
+        raise problem
     return parcel.contents()
 
 
@@ -64,7 +66,7 @@ def _broadcast_from_here(x, root, vanilla):
 
 
 def scatter(x, root, buffer, vanilla):
-    room = None if buffer is None else fillable(buffer)
+    room, unfit = _place(buffer)
     plan = memory = None
     if _core.ranks_rank() == root:
         try:
@@ -78,11 +80,13 @@ def scatter(x, root, buffer, vanilla):
     if kind == "array":
         mine, problem = array_to_fill(how, room)
         _core.ranks_scatter(memory, memory_of(mine), root)
-        if problem is not None:
-            raise problem
+        if unfit or problem:
+            raise unfit or problem
         return mine
     mine = bytearray(how)
     _core.ranks_scatter(memory, mine, root)
+    if unfit:
+        raise unfit
     return _unpadded(mine, room)
 
 
@@ -194,6 +198,14 @@ def _room_for_results(values, buffer):
 
 
 # ---- what they share -------------------------------------------------------------------------------------------------
+
+
+def _place(buffer):
+    """`buffer` where it can be filled, else None; and what to raise when this rank has done its part, or None."""
+    try:
+        return fillable(buffer), None
+    except BufferError as error:
+        return None, error
 
 
 def _extremes(numbers):

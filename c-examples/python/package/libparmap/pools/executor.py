@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import sys
 import threading
 import time
 import weakref
@@ -149,10 +150,12 @@ def _rest(deadline):
 
 
 def _finish_all():
-    """At the end of the program, before daemon threads are stopped: what was submitted is still done."""
+    """At the end of the program, before daemon threads are stopped: what was submitted is still done, unless a Ctrl-C that
+    nobody caught is what ends the program."""
+    interrupted = not hasattr(sys, "ps1") and issubclass(getattr(sys, "last_type", None) or object, KeyboardInterrupt)
     for executor in list(_executors):
         if executor._pool._owner == os.getpid():
-            executor.shutdown()
+            executor.terminate() if interrupted else executor.shutdown()
 
 
 threading._register_atexit(_finish_all)
