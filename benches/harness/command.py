@@ -151,7 +151,7 @@ def main():
 
     texts = [f"{_machine_name()}; {arguments.workers} workers; {repeats} rounds; {time.monotonic() - begin:.0f} s"]
     share = machine.disturbed_s / max(machine.measured_s * cpu_count(), 1e-9)
-    texts.append(f"Other programs took {share:.1%} of the CPUs during the measurements (?: of this one).")
+    texts.append(f"Other programs took {share:.1%} of the CPUs during the measurements; a number that they disturbed has a ? behind it.")
     texts += [f"Missing: {name}: {reason}" for name, reason in missing.items()]
     texts += [f"Refused: {name} at {row}: {reason}" for (row, name), reason in refused.items()]
     arguments.output.mkdir(parents=True, exist_ok=True)
