@@ -19,7 +19,7 @@ use crate::schedule::{MICRO, Picos};
 use std::ops::Range;
 
 /// Less work than this is not worth a helper, not even one that is awake: from here on the two are faster than one alone.
-pub const SHARE_FROM: Picos = 3 * MICRO;
+pub const SHARE_FROM: Picos = 4 * MICRO;
 
 /// Units that take longer than expected by this are not what was expected.
 const SURPRISE: Picos = MICRO;
