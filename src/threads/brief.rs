@@ -18,7 +18,8 @@ use crate::job::{Halt, Job, Part, Work};
 use crate::schedule::{MICRO, Picos};
 use std::ops::Range;
 
-/// Less work than this is not worth a helper, not even one that is awake: from here on the two are faster than one alone.
+/// Less work than this is not worth a helper, not even one that is awake: from here on the two are faster than one alone, also
+/// where their CPUs are far from each other. (Where they are near, that begins at half as much.)
 pub const SHARE_FROM: Picos = 4 * MICRO;
 
 /// Units that take longer than expected by this are not what was expected.

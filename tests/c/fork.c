@@ -251,6 +251,13 @@ static int fork_and_come_back(size_t begin, size_t end, void *ctx)
     return 0;
 }
 
+static void check_that_it_was_content(pid_t child)
+{
+    int status = 0;
+    CHECK_EQUAL(waitpid(child, &status, 0), child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 /* The call is too short to wake a helper for when the child is forked. */
 static void a_child_that_comes_back_from_an_item_is_told_so_and_runs_no_more(void)
 {
@@ -271,11 +278,9 @@ static void a_child_that_comes_back_from_an_item_is_told_so_and_runs_no_more(voi
         CHECK_EQUAL(threads_of_this_process(), me.threads);
         _exit(0);
     }
-    int status = 0;
     CHECK_EQUAL(answer, PAR_OK);
     CHECK_EQUAL(me.items, 30);
-    CHECK_EQUAL(waitpid(me.child, &status, 0), me.child);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    check_that_it_was_content(me.child);
 }
 
 static int sleep_a_little(const void *item, void *result, void *ctx)
@@ -315,11 +320,9 @@ static void a_child_that_comes_back_from_poll_is_told_so(void)
         CHECK_EQUAL(me.forks, 1);
         _exit(0);
     }
-    int status = 0;
     CHECK_EQUAL(answer, PAR_OK);
     CHECK_EQUAL(report.done, 100);
-    CHECK_EQUAL(waitpid(me.child, &status, 0), me.child);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    check_that_it_was_content(me.child);
     use();
 }
 
